@@ -1,0 +1,69 @@
+"""The errors that slimfix raises: each says what failed, the likely cause and what to do."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+
+class SlimfixError(Exception):
+    """Base of every error that slimfix raises on purpose; its text is meant for the user."""
+
+
+class UsageError(SlimfixError):
+    """An argument is wrong: a path, a tensor name, an output folder. Commands exit with 2."""
+
+
+class CheckpointError(UsageError):
+    """A checkpoint or `.meta` file is missing, damaged, or not what its name says."""
+
+
+class MigrationError(SlimfixError):
+    """A graph and its checkpoint cannot become a Keras model without loss. Commands exit with 1."""
+
+
+class UnsupportedOpError(MigrationError):
+    """The graph holds ops that no converter knows."""
+
+
+class CheckpointMismatchError(MigrationError):
+    """Graph and checkpoint do not belong together: variables missing, or of another shape."""
+
+
+class ParityError(SlimfixError):
+    """The migrated model does not compute what the original graph computes."""
+
+
+class UpdateOpsError(SlimfixError):
+    """A train op does not reach the update ops of a batch-norm layer in training mode."""
+
+
+class SaverError(SlimfixError):
+    """A Saver would leave out variables that inference needs."""
+
+
+class UnsupportedEnvironmentError(SlimfixError):
+    """The installed packages cannot do what was asked, e.g. tf_keras is missing."""
+
+
+def explain(
+    headline: str,
+    items: Sequence[str] = (),
+    cause: str | None = None,
+    fix: str | None = None,
+) -> str:
+    """Returns the text of an error in the one form that slimfix uses.
+
+    Args:
+      headline: what failed and how many, without a full stop at the end.
+      items: one line for each thing concerned; all of them, none elided.
+      cause: the likely cause, a full sentence.
+      fix: what to do, a full sentence.
+    Returns: str, several lines.
+    """
+    lines = [headline + (":" if items else "")]
+    lines += ["  " + item for item in items]
+    if cause:
+        lines.append("Likely cause: " + cause)
+    if fix:
+        lines.append("Fix: " + fix)
+    return "\n".join(lines)

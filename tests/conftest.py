@@ -1,0 +1,35 @@
+"""Fixtures that several test files share. TensorFlow is imported only by those that need it."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture
+def graph():
+    """A fresh default graph with version 1 control flow, as TensorFlow 1 programs have it."""
+    import tensorflow.compat.v1 as tf
+
+    was_version_2 = tf.control_flow_v2_enabled()
+    tf.disable_control_flow_v2()
+    try:
+        with tf.Graph().as_default() as fresh:
+            yield fresh
+    finally:
+        (tf.enable_control_flow_v2 if was_version_2 else tf.disable_control_flow_v2)()
+
+
+@pytest.fixture(params=["ref", "resource"])
+def variable_kind(request):
+    """Runs the test with ref variables (VariableV2) and with resource variables (VarHandleOp)."""
+    import tensorflow.compat.v1 as tf
+
+    were_resource = tf.resource_variables_enabled()
+    switches = {True: tf.enable_resource_variables, False: tf.disable_resource_variables}
+    switches[request.param == "resource"]()
+    try:
+        yield request.param
+    finally:
+        switches[were_resource]()
