@@ -1,0 +1,143 @@
+"""Finds the batch-norm layers of a graph by their structure, whatever their scopes are called."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from slimfix import names
+from slimfix.graphdef import statistics
+from slimfix.graphdef.fused import find_fused
+from slimfix.graphdef.normalisation import Normalisation
+from slimfix.graphdef.statistics import Update
+from slimfix.graphdef.variables import VARIABLE_OPS, trace_variable
+from slimfix.graphdef.view import GraphView
+from slimfix.graphdef.written_out import find_written_out
+
+# Ops between a parameter and the place where it scales or shifts. Not StopGradient: batch
+# renormalisation puts one after the correction that it multiplies gamma with.
+_PARAMETER_OPS = frozenset(
+    ["Identity", "ReadVariableOp", "Switch", "Enter", "Cast", "Reshape", "Mul", "Add", "AddV2"]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNormLayer:
+    """One batch normalisation of a graph.
+
+    Attributes:
+      scope: the scope of its variables, e.g. 'conv1/BatchNorm'; of its ops where it has none.
+      kind: 'fused' (FusedBatchNorm ops) or 'written out' (the ops of tf.nn.batch_normalization).
+      mode: 'inference' (moving statistics), 'training' (the batch's), or 'switched' by a tensor.
+      switch: tensor name of what switches the mode, e.g. 'is_training:0'; None unless switched.
+      trains_when: the value of `switch` that selects training mode.
+      beta, gamma, moving_mean, moving_variance: variable names, no ':0'; None where the layer has
+        none, or where the graph does not show it.
+      extras: names of the further statistics, of zero_debias_moving_mean or renorm.
+      epsilon: what is added to the variance.
+      decay: of the moving statistics, as slim calls it; None unless a constant.
+      update_ops: names of the nodes that assign a moving statistic or an extra from the batch.
+      normalise_ops: names of the nodes that normalise; the last gives the result, or both do,
+        one in each branch, where fused ones are switched.
+      data_format: 'NHWC', 'NCHW', or None where the ops do not say.
+    """
+
+    scope: str
+    kind: str
+    mode: str
+    switch: str | None
+    trains_when: bool
+    beta: str | None
+    gamma: str | None
+    moving_mean: str | None
+    moving_variance: str | None
+    extras: tuple[str, ...]
+    epsilon: float
+    decay: float | None
+    update_ops: tuple[str, ...]
+    normalise_ops: tuple[str, ...]
+    data_format: str | None
+
+
+def find_batch_norm_layers(view: GraphView) -> list[BatchNormLayer]:
+    """Returns the batch-norm layers of a graph, in the order of its nodes.
+
+    A layer that is built several times on the same variables is returned once for each time.
+    Layer, instance and group norm, which have no moving statistics, are not returned. What lies
+    inside function bodies is not seen; `find_unread_nodes` tells where that may be.
+    """
+    found = find_fused(view) + find_written_out(view)
+    position = {name: index for index, name in enumerate(view.nodes)}
+    found.sort(key=lambda normalisation: position[normalisation.nodes[0]])
+    layers = [_read_layer(view, normalisation) for normalisation in found]
+    return [layer for layer in layers if layer is not None]
+
+
+def find_unread_nodes(view: GraphView) -> list[str]:
+    """Returns the names of nodes that may hide a batch norm: function calls on its statistics.
+
+    A `tf.cond` of control flow version 2 is a node (If) whose branches are functions, which are
+    not read here. A call counts where a variable named like a batch-norm statistic goes in.
+    """
+    return [
+        node.name
+        for node in view.nodes.values()
+        if any(_is_function(value) for value in node.attrs.values())
+        and any(_reads_statistic(view, tensor) for tensor in node.inputs)
+    ]
+
+
+def _is_function(attr_value: Any) -> bool:
+    return attr_value.WhichOneof("value") == "func"
+
+
+def _reads_statistic(view: GraphView, tensor: str) -> bool:
+    return names.is_statistic_name(trace_variable(view, tensor) or "")
+
+
+def _read_layer(view: GraphView, found: Normalisation) -> BatchNormLayer | None:
+    mean_updates = statistics.find_updates(view, found.batch_mean, found.nodes)
+    variance_updates = statistics.find_updates(view, found.batch_variance, found.nodes)
+    moving_mean = found.moving_mean or statistics.last_assigned(view, mean_updates)
+    moving_variance = found.moving_variance or statistics.last_assigned(view, variance_updates)
+    if found.kind == "written out" and found.mode == "training" and not moving_variance:
+        return None
+    updates = statistics.add_counters(view, mean_updates + variance_updates)
+    gamma = _find_parameter(view, found.scale, excluded=())
+    beta = _find_parameter(view, found.offset, excluded=(gamma,))
+    variables = [name for name in (moving_mean, moving_variance, beta, gamma) if name]
+    trains_when = found.branch.taken_when if found.branch else True
+    return BatchNormLayer(
+        scope=names.parent_scope((variables + list(found.nodes))[0]),
+        kind=found.kind,
+        mode=found.mode,
+        switch=found.branch.predicate if found.branch else None,
+        trains_when=trains_when,
+        beta=beta,
+        gamma=gamma,
+        moving_mean=moving_mean,
+        moving_variance=moving_variance,
+        extras=_list_extras(updates, (moving_mean, moving_variance)),
+        epsilon=found.epsilon,
+        decay=statistics.read_decay(view, updates, (moving_mean, moving_variance), trains_when),
+        update_ops=tuple(update.node for update in updates),
+        normalise_ops=found.nodes,
+        data_format=found.data_format,
+    )
+
+
+def _find_parameter(
+    view: GraphView, tensor: str | None, excluded: tuple[str | None, ...]
+) -> str | None:
+    if tensor is None:
+        return None
+    above = view.ancestors(
+        [view.producer(tensor).name], control=False, stop=lambda node: node.op not in _PARAMETER_OPS
+    )
+    variables = [name for name in above if view.nodes[name].op in VARIABLE_OPS]
+    candidates = [name for name in variables if name not in excluded]
+    return candidates[0] if len(candidates) == 1 else None
+
+
+def _list_extras(updates: list[Update], moving: tuple[str | None, str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.variable for each in updates if each.variable not in moving))

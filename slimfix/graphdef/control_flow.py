@@ -1,0 +1,88 @@
+"""Which branch of a `tf.cond`, or loop, a tensor of a version 1 graph is made in.
+
+A version 1 `tf.cond` has no body of its own: Switch ops lead into its branches and Merge ops lead
+out. Whatever lies between runs only when the branch is taken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Iterable
+
+from slimfix import names
+from slimfix.graphdef.view import GraphView, Node
+
+
+@dataclasses.dataclass(frozen=True)
+class Branch:
+    """The inside of a `tf.cond` branch, or of a loop.
+
+    Attributes:
+      predicate: tensor name of the condition; None for a loop.
+      taken_when: the value of the predicate for which the branch runs.
+    """
+
+    predicate: str | None
+    taken_when: bool = True
+
+
+def enclosing_branch(view: GraphView, tensor: str) -> Branch | None:
+    """Returns the innermost branch or loop that makes a tensor, or None for one made outside."""
+    return _search(view, tensor, set())
+
+
+def find_in_branches(view: GraphView, nodes: Iterable[str]) -> list[str]:
+    """Returns those node names that lie inside a branch or a loop.
+
+    Nothing outside may wait for them: a node that waits for a branch not taken never runs.
+    """
+    outside: set[tuple[str, int]] = set()
+    return [name for name in nodes if _search(view, names.join_tensor_name(name, 0), outside)]
+
+
+def _search(view: GraphView, tensor: str, outside: set[tuple[str, int]]) -> Branch | None:
+    """Walks back until an entrance shows that no exit on the way belongs to.
+
+    `outside` holds states known to lead to none; those of a search without result are added.
+    """
+    pending = [(tensor, 0)]  # A tensor, and how many exits were passed and not yet matched.
+    visited: set[tuple[str, int]] = set()
+    while pending:
+        state = pending.pop()
+        if state in visited or state in outside:
+            continue
+        visited.add(state)
+        name, exits = state
+        node = view.producer(name)
+        if _is_entrance(view, node):
+            if not exits:
+                return _read_branch(view, node, name)
+            exits -= 1
+        elif _is_exit(view, node):
+            exits += 1
+        waits = [names.join_tensor_name(control, 0) for control in node.control_inputs]
+        pending.extend((source, exits) for source in [*node.inputs, *waits])
+    outside |= visited
+    return None
+
+
+def _is_entrance(view: GraphView, node: Node) -> bool:
+    if node.op in ("Switch", "RefSwitch"):
+        return view.producer(node.inputs[1]).op != "LoopCond"
+    return node.op in ("Enter", "RefEnter")
+
+
+def _is_exit(view: GraphView, node: Node) -> bool:
+    if node.op in ("Merge", "RefMerge"):
+        sources = [view.producer(tensor).op for tensor in node.inputs]
+        return "NextIteration" not in sources and "RefNextIteration" not in sources
+    return node.op in ("Exit", "RefExit")
+
+
+def _read_branch(view: GraphView, entrance: Node, tensor: str) -> Branch:
+    if entrance.op in ("Enter", "RefEnter"):
+        return Branch(predicate=None)
+    predicate = entrance.inputs[1]
+    while view.producer(predicate).op in ("Identity", "Switch"):
+        predicate = view.producer(predicate).inputs[0]
+    return Branch(predicate, taken_when=names.split_tensor_name(tensor)[1] == 1)

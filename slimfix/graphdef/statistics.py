@@ -1,0 +1,168 @@
+"""How a batch norm keeps its moving statistics: the ops that assign them, and their decay."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Iterable, Sequence
+
+from slimfix import names
+from slimfix.graphdef.constants import read_scalar
+from slimfix.graphdef.variables import (
+    ASSIGN_OPS,
+    PASSIVE_OPS,
+    assigned_variable,
+    trace_variable,
+)
+from slimfix.graphdef.view import GraphView, Node
+
+# Ops that a batch statistic may pass through on its way into a variable. Reductions and products
+# with matrices are not among them, so that a walk ends where another layer begins.
+_GLUE_OPS = PASSIVE_OPS | frozenset(
+    [
+        "Add",
+        "AddV2",
+        "Div",
+        "Maximum",
+        "Merge",
+        "Minimum",
+        "Mul",
+        "Neg",
+        "Pow",
+        "RealDiv",
+        "Relu",
+        "Select",
+        "SelectV2",
+        "Sqrt",
+        "Square",
+        "StopGradient",
+        "Sub",
+    ]
+)
+_DECAY_DIGITS = 7  # The graph holds 1 - decay in float32, which carries no more.
+
+
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """One node that assigns a statistic, and the name of the variable that it assigns."""
+
+    node: str
+    variable: str
+
+
+def find_updates(
+    view: GraphView, statistics: Iterable[str], normalise_ops: Sequence[str]
+) -> list[Update]:
+    """Returns the updates that values of a batch flow into.
+
+    Args:
+      view: the graph.
+      statistics: tensor names of the batch's mean, or variance.
+      normalise_ops: names of the nodes that use them for the output; not followed.
+    Returns: list of Update in the order of the graph. Initialisers and restore ops are not among
+      them, for no value of a batch reaches those.
+    """
+    seen: set[str] = set()
+    pending = [
+        node
+        for tensor in statistics
+        for node in view.consumers(names.split_tensor_name(tensor)[0])
+        if tensor in node.inputs
+    ]
+    while pending:
+        node = pending.pop()
+        if node.name in seen or node.name in normalise_ops or names.in_gradients_scope(node.name):
+            continue
+        if node.op in ASSIGN_OPS or node.op in _GLUE_OPS:
+            seen.add(node.name)
+            pending.extend(_readers(view, node))
+    return _updates_among(view, seen)
+
+
+def add_counters(view: GraphView, updates: Sequence[Update]) -> list[Update]:
+    """Returns the updates and those that they read but no batch flows into: a step counter's."""
+    seen: set[str] = set()
+    pending = [view.nodes[update.node] for update in updates]
+    while pending:
+        node = pending.pop()
+        if node.name not in seen and (node.op in ASSIGN_OPS or node.op in _GLUE_OPS):
+            seen.add(node.name)
+            pending.extend(view.nodes[name] for name in _sources(view, node))
+    return _updates_among(view, seen)
+
+
+def last_assigned(view: GraphView, updates: Sequence[Update]) -> str | None:
+    """Returns the variable assigned after all others have been: the statistic inference reads.
+
+    Zero debiasing assigns the biased mean first, renormalisation its own statistics.
+    """
+    earlier = {
+        name for update in updates for name in view.ancestors([update.node]) if name != update.node
+    }
+    last = [update.variable for update in updates if update.node not in earlier]
+    return last[0] if last else None
+
+
+def read_decay(
+    view: GraphView,
+    updates: Sequence[Update],
+    moving: Sequence[str | None],
+    taken_when: bool,
+) -> float | None:
+    """Returns the decay of `moving -= (moving - batch) * (1 - decay)`, if it is a constant.
+
+    Args:
+      view: the graph.
+      updates: the layer's.
+      moving: names of moving_mean and moving_variance. Either one tells: the mean has another
+        formula with zero_debias, and the variance has with renorm.
+      taken_when: the value of the layer's switch that selects training mode.
+    """
+    for update in updates:
+        if update.variable in moving:
+            rate = _read_rate(view, update, taken_when)
+            if rate is not None:
+                return round(1.0 - rate, _DECAY_DIGITS)
+    return None
+
+
+def _read_rate(view: GraphView, update: Update, taken_when: bool) -> float | None:
+    assign = view.nodes[update.node]
+    if assign.op not in ("AssignSub", "AssignSubVariableOp"):
+        return None
+    delta = view.producer(assign.inputs[1])
+    if delta.op in ("Select", "SelectV2"):  # Keeps the statistic where the batch is empty.
+        delta = view.producer(delta.inputs[1])
+    if delta.op != "Mul":
+        return None
+    difference = view.producer(delta.inputs[0])
+    if difference.op != "Sub" or trace_variable(view, difference.inputs[0]) != update.variable:
+        return None
+    return read_scalar(view, delta.inputs[1], taken_when)
+
+
+def _updates_among(view: GraphView, nodes: set[str]) -> list[Update]:
+    ordered = [node for node in view.nodes.values() if node.name in nodes]
+    pairs = [(node.name, assigned_variable(view, node)) for node in ordered]
+    return [Update(name, variable) for name, variable in pairs if variable]
+
+
+def _readers(view: GraphView, node: Node) -> list[Node]:
+    return [each for each in view.consumers(node.name) if node.name in _sources(view, each)]
+
+
+def _sources(view: GraphView, node: Node) -> list[str]:
+    """Returns the names of the nodes whose values a node reads.
+
+    A resource variable hands its new value on through no edge but a control edge: from the node
+    that assigns to a node that reads the same variable.
+    """
+    data = [names.split_tensor_name(tensor)[0] for tensor in node.inputs]
+    if node.op not in ("Identity", "ReadVariableOp"):
+        return data
+    variable = trace_variable(view, node.inputs[0])
+    assigned = [
+        name
+        for name in node.control_inputs
+        if variable and assigned_variable(view, view.nodes[name]) == variable
+    ]
+    return data + assigned

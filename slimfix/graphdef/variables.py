@@ -1,0 +1,51 @@
+"""Which variable a node reads or assigns, for ref variables and resource variables alike."""
+
+from __future__ import annotations
+
+from slimfix.graphdef.view import GraphView, Node
+
+VARIABLE_OPS = frozenset(["Variable", "VariableV2", "VarHandleOp"])
+ASSIGN_OPS = frozenset(
+    [
+        "Assign",
+        "AssignAdd",
+        "AssignSub",
+        "AssignVariableOp",
+        "AssignAddVariableOp",
+        "AssignSubVariableOp",
+    ]
+)
+# Ops whose output 0 (for Switch, either output) is their input 0, in value or but for its shape.
+PASSIVE_OPS = frozenset(
+    [
+        "Identity",
+        "RefIdentity",
+        "ReadVariableOp",
+        "Switch",
+        "RefSwitch",
+        "Enter",
+        "RefEnter",
+        "Cast",
+        "Reshape",
+        "Squeeze",
+        "ExpandDims",
+    ]
+)
+
+
+def trace_variable(view: GraphView, tensor: str) -> str | None:
+    """Returns the name of the variable whose value or handle a tensor is, or None.
+
+    Args:
+      view: the graph.
+      tensor: tensor name, e.g. 'conv1/weights/read:0'.
+    """
+    node = view.producer(tensor)
+    while node.op in PASSIVE_OPS:
+        node = view.producer(node.inputs[0])
+    return node.name if node.op in VARIABLE_OPS else None
+
+
+def assigned_variable(view: GraphView, node: Node) -> str | None:
+    """Returns the name of the variable that a node assigns, or None where it assigns none."""
+    return trace_variable(view, node.inputs[0]) if node.op in ASSIGN_OPS else None

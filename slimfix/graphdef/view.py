@@ -1,0 +1,157 @@
+"""A read-only view of a GraphDef: frozen nodes, their edges both ways, and walks over them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Iterable, Mapping
+
+from slimfix import names
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """One node of a graph.
+
+    Attributes:
+      name: node name.
+      op: op type, e.g. 'Conv2D'.
+      inputs: tensor names with their output index, e.g. 'conv1/weights/read:0'.
+      control_inputs: node names.
+      attrs: AttrValue protos, or plain values, by name; read them with `attr`.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    control_inputs: tuple[str, ...]
+    attrs: Mapping[str, Any] = dataclasses.field(repr=False, compare=False, default_factory=dict)
+
+    def attr(self, key: str, default: Any = None) -> Any:
+        """Returns an attribute as a plain Python value, or `default` where the node has none.
+
+        Strings are decoded, dtypes are their enum numbers, shapes are tuples with None for an
+        unknown size (None alone for an unknown rank), tensors are NumPy arrays.
+        """
+        return _plain(self.attrs[key]) if key in self.attrs else default
+
+
+def _plain(value: Any) -> Any:
+    if not hasattr(value, "WhichOneof"):
+        return value
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    field = getattr(value, kind)
+    if kind == "s":
+        return field.decode("utf-8", "replace")
+    if kind == "shape":
+        return _plain_shape(field)
+    if kind == "tensor":
+        import tensorflow as tf
+
+        return tf.make_ndarray(field)
+    if kind == "list":
+        for name in ("i", "f", "b", "type"):
+            if getattr(field, name):
+                return list(getattr(field, name))
+        if field.shape:
+            return [_plain_shape(shape) for shape in field.shape]
+        return [item.decode("utf-8", "replace") for item in field.s]
+    return field
+
+
+def _plain_shape(proto: Any) -> tuple[int | None, ...] | None:
+    if proto.unknown_rank:
+        return None
+    return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)
+
+
+class GraphView:
+    """The nodes of one GraphDef by name, in the order of the GraphDef."""
+
+    def __init__(self, nodes: Iterable[Node]):
+        self.nodes: dict[str, Node] = {node.name: node for node in nodes}
+        self._consumers: dict[str, list[Node]] = {name: [] for name in self.nodes}
+        for node in self.nodes.values():
+            sources = {names.split_tensor_name(tensor)[0] for tensor in node.inputs}
+            for source in sources.union(node.control_inputs):
+                self._consumers.setdefault(source, []).append(node)
+
+    @classmethod
+    def from_graph_def(cls, graph_def: Any) -> GraphView:
+        """Returns the view of a GraphDef proto."""
+        return cls(_read_node(proto) for proto in graph_def.node)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.nodes
+
+    def producer(self, tensor: str) -> Node:
+        """Returns the node that makes a tensor. Raises KeyError for one outside the graph."""
+        return self.nodes[names.split_tensor_name(tensor)[0]]
+
+    def consumers(self, name: str, control: bool = True) -> list[Node]:
+        """Returns the nodes that read any output of node `name` or, with `control`, wait for it."""
+        found = self._consumers.get(name, [])
+        return found if control else [node for node in found if name in self._sources(node, False)]
+
+    def ancestors(
+        self,
+        starts: Iterable[str],
+        control: bool = True,
+        stop: Callable[[Node], bool] = lambda node: False,
+    ) -> set[str]:
+        """Returns the names of the nodes that `starts` need, themselves included.
+
+        Args:
+          starts: node names.
+          control: follow control inputs too.
+          stop: nodes for which it is true are included but not walked past.
+        """
+        return self._walk(starts, lambda node: self._sources(node, control), stop)
+
+    def descendants(
+        self,
+        starts: Iterable[str],
+        control: bool = True,
+        stop: Callable[[Node], bool] = lambda node: False,
+    ) -> set[str]:
+        """Returns the names of the nodes that need `starts`, themselves included.
+
+        Args: as of `ancestors`.
+        """
+        return self._walk(
+            starts, lambda node: [c.name for c in self.consumers(node.name, control)], stop
+        )
+
+    def _sources(self, node: Node, control: bool) -> list[str]:
+        sources = [names.split_tensor_name(tensor)[0] for tensor in node.inputs]
+        return sources + list(node.control_inputs) if control else sources
+
+    def _walk(
+        self,
+        starts: Iterable[str],
+        neighbours: Callable[[Node], list[str]],
+        stop: Callable[[Node], bool],
+    ) -> set[str]:
+        seen: set[str] = set()
+        pending = list(starts)
+        while pending:
+            name = pending.pop()
+            if name in seen or name not in self.nodes:
+                continue
+            seen.add(name)
+            node = self.nodes[name]
+            if not stop(node):
+                pending.extend(neighbours(node))
+        return seen
+
+
+def _read_node(proto: Any) -> Node:
+    data = [name for name in proto.input if not name.startswith("^")]
+    return Node(
+        name=proto.name,
+        op=proto.op,
+        inputs=tuple(names.join_tensor_name(*names.split_tensor_name(name)) for name in data),
+        control_inputs=tuple(name[1:] for name in proto.input if name.startswith("^")),
+        attrs=proto.attr,
+    )

@@ -1,0 +1,162 @@
+"""Finds normalisations written out in primitive ops, as `tf.nn.batch_normalization` does:
+
+inv = rsqrt(variance + epsilon) * gamma
+output = x * inv + (beta - mean * inv)  # or, without beta, + (-mean * inv)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Iterator
+
+from slimfix.graphdef.constants import read_scalar
+from slimfix.graphdef.control_flow import Branch, enclosing_branch
+from slimfix.graphdef.normalisation import Normalisation
+from slimfix.graphdef.variables import PASSIVE_OPS, VARIABLE_OPS
+from slimfix.graphdef.view import GraphView, Node
+
+_ADD_OPS = ("Add", "AddV2")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Formula:
+    """The tensors of the formula above, and its nodes in the order in which they run."""
+
+    variance: str
+    epsilon: float
+    scale: str | None
+    mean: str
+    offset: str | None
+    nodes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sources:
+    """Where a mean or variance comes from: a variable, the batch, or either by a `tf.cond`."""
+
+    variable: str | None
+    batch: tuple[str, ...]
+    branch: Branch | None
+
+
+def find_written_out(view: GraphView) -> list[Normalisation]:
+    """Returns the normalisations written out in primitive ops, layer and instance norm included."""
+    rsqrts = [node for node in view.nodes.values() if node.op == "Rsqrt"]
+    formulas = [formula for node in rsqrts for formula in _match(view, node)]
+    return [_read(view, formula) for formula in formulas]
+
+
+def _match(view: GraphView, rsqrt: Node) -> Iterator[_Formula]:
+    root = _past_casts(view, rsqrt.inputs[0])
+    variance, epsilon = _split_sum(view, view.producer(root))
+    if variance is None or epsilon is None:
+        return
+    scalings = [(rsqrt, None)] + [
+        (product, _other_input(view, product, rsqrt)) for product in _readers(view, rsqrt, "Mul")
+    ]
+    for inverse, scale in scalings:
+        for mean_term in _readers(view, inverse, "Mul"):
+            factor = _other_input(view, mean_term, inverse)
+            for shift, mean, offset in _find_shifts(view, mean_term, factor):
+                for output in _readers(view, shift, *_ADD_OPS):
+                    x_term = view.producer(_other_input(view, output, shift))
+                    if x_term.op == "Mul" and _reads(view, x_term, inverse):
+                        chain = (rsqrt, inverse, mean_term, shift, x_term, output)
+                        yield _Formula(
+                            variance=variance,
+                            epsilon=epsilon,
+                            scale=scale,
+                            mean=mean,
+                            offset=offset,
+                            nodes=tuple(dict.fromkeys(node.name for node in chain)),
+                        )
+
+
+def _split_sum(view: GraphView, node: Node) -> tuple[str | None, float | None]:
+    if node.op not in _ADD_OPS:
+        return None, None
+    for variance, constant in (node.inputs, node.inputs[::-1]):
+        epsilon = read_scalar(view, constant)
+        if epsilon is not None:
+            return variance, epsilon
+    return None, None
+
+
+def _find_shifts(
+    view: GraphView, mean_term: Node, factor: str
+) -> Iterator[tuple[Node, str, str | None]]:
+    """Yields (node, mean, offset) for `offset - mean * inv`, or `-mean * inv` without offset."""
+    for node in _readers(view, mean_term, "Sub"):
+        if _past_casts(view, node.inputs[1]).startswith(mean_term.name + ":"):
+            yield node, factor, node.inputs[0]
+    if view.producer(factor).op == "Neg":
+        yield mean_term, view.producer(factor).inputs[0], None
+
+
+def _readers(view: GraphView, node: Node, *ops: str) -> list[Node]:
+    """Returns the nodes of these types that read a node's output, directly or through a Cast."""
+    direct = [each for each in view.consumers(node.name) if node.name not in each.control_inputs]
+    casts = [each for each in direct if each.op == "Cast"]
+    beyond = [each for cast in casts for each in view.consumers(cast.name)]
+    return [each for each in direct + beyond if each.op in ops]
+
+
+def _past_casts(view: GraphView, tensor: str) -> str:
+    while view.producer(tensor).op == "Cast":
+        tensor = view.producer(tensor).inputs[0]
+    return tensor
+
+
+def _reads(view: GraphView, reader: Node, node: Node) -> bool:
+    return any(_past_casts(view, each).startswith(node.name + ":") for each in reader.inputs)
+
+
+def _other_input(view: GraphView, reader: Node, node: Node) -> str:
+    """Returns the input of a binary op that does not come from `node`."""
+    left, right = (_past_casts(view, each) for each in reader.inputs)
+    return right if left.startswith(node.name + ":") else left
+
+
+def _read(view: GraphView, formula: _Formula) -> Normalisation:
+    mean = _trace(view, formula.mean)
+    variance = _trace(view, formula.variance)
+    training = "switched" if variance.branch else "training"
+    return Normalisation(
+        kind="written out",
+        mode=training if variance.batch else "inference",
+        branch=variance.branch,
+        nodes=formula.nodes,
+        scale=formula.scale,
+        offset=formula.offset,
+        moving_mean=mean.variable,
+        moving_variance=variance.variable,
+        batch_mean=mean.batch,
+        batch_variance=variance.batch,
+        epsilon=formula.epsilon,
+        data_format=None,
+    )
+
+
+def _trace(view: GraphView, tensor: str) -> _Sources:
+    """Walks back to where a statistic comes from, into both branches of a `tf.cond`."""
+    variable: str | None = None
+    branch: Branch | None = None
+    batch: list[str] = []
+    seen: set[str] = set()
+    pending: list[tuple[str, str | None]] = [(tensor, None)]  # And the way into its branch.
+    while pending:
+        current, entry = pending.pop()
+        node = view.producer(current)
+        if current in seen or node.op == "Const":
+            continue
+        seen.add(current)
+        if node.op in ("Merge", "RefMerge"):
+            pending += [(each, entry or each) for each in node.inputs]
+        elif node.op in PASSIVE_OPS:
+            pending.append((node.inputs[0], entry))
+        elif node.op in VARIABLE_OPS:
+            variable = node.name
+        else:
+            batch.append(current)
+            branch = enclosing_branch(view, entry) if entry else branch
+    return _Sources(variable, tuple(batch), branch)

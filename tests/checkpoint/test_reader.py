@@ -1,0 +1,103 @@
+"""Checkpoints written by TensorFlow 1.15.5 are read; what is no checkpoint is explained."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from slimfix.checkpoint import read_checkpoint
+from slimfix.errors import CheckpointError
+
+GOOD = "tests/golden/digits/good/model.ckpt"
+FILES = (".index", ".data-00000-of-00001", ".meta")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the good checkpoint that a test may damage."""
+    for suffix in FILES:
+        shutil.copy(GOOD + suffix, str(tmp_path))
+    return tmp_path / "model.ckpt"
+
+
+def test_lists_every_variable_with_shape_and_dtype():
+    checkpoint = read_checkpoint(GOOD)
+    assert len(checkpoint.variables) == 33
+    spec = checkpoint.variables["digits/sepconv2/depthwise_weights"]
+    assert (spec.shape, spec.dtype) == ((2, 3, 12, 2), "float32")
+    assert str(spec) == "[2,3,12,2] float32"
+    assert list(checkpoint.variables) == sorted(checkpoint.variables)
+
+
+def test_reads_the_values_that_training_saw():
+    """The product in NumPy float64 is what TensorFlow 1.15.5 recorded."""
+    checkpoint = read_checkpoint("tests/golden/micro/rank2_scale/model.ckpt")
+    recorded = np.load("tests/golden/micro/rank2_scale/recording.npz")
+    x = recorded["input/x:0"].astype(np.float64)
+    product = x @ checkpoint.read("net/fc/weights").astype(np.float64)
+    np.testing.assert_allclose(recorded["tensor/net/fc/MatMul:0"], product, rtol=1e-5)
+
+
+def test_unknown_variable_is_a_key_error():
+    with pytest.raises(KeyError, match="digits/nothing"):
+        read_checkpoint(GOOD).read("digits/nothing")
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_a_file_in_place_of_the_prefix_is_named(suffix):
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(GOOD + suffix)
+    assert str(caught.value) == (
+        f"'{GOOD}{suffix}' names one file of a checkpoint, not its prefix\n"
+        f"Fix: use --checkpoint={GOOD}"
+    )
+
+
+def test_a_folder_lists_its_checkpoints():
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint("tests/golden/digits/good")
+    assert "is a folder, not a checkpoint prefix; it holds 1 checkpoints:\n" in str(caught.value)
+    assert "\n  tests/golden/digits/good/model.ckpt\n" in str(caught.value)
+
+
+def test_a_missing_checkpoint_lists_its_neighbours():
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint("tests/golden/digits/good/model.ckpt-7")
+    assert (
+        "No checkpoint at prefix 'tests/golden/digits/good/model.ckpt-7'; the folder holds 1"
+        in str(caught.value)
+    )
+
+
+def test_missing_data_file(copied):
+    (copied.parent / "model.ckpt.data-00000-of-00001").unlink()
+    with pytest.raises(CheckpointError, match=r"has an \.index file but no \.data file"):
+        read_checkpoint(str(copied))
+
+
+def test_truncated_index(copied):
+    (copied.parent / "model.ckpt.index").write_bytes(b"half an index")
+    with pytest.raises(CheckpointError, match="Cannot read checkpoint prefix"):
+        read_checkpoint(str(copied))
+
+
+def test_truncated_data_names_the_variable(copied):
+    data = copied.parent / "model.ckpt.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:20000])
+    checkpoint = read_checkpoint(str(copied))
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read("digits/sepconv2/pointwise_weights")
+    assert "Cannot read variable 'digits/sepconv2/pointwise_weights'" in str(caught.value)
+    assert "Likely cause: a file was cut short" in str(caught.value)
+
+
+def test_a_flipped_byte_is_noticed(copied):
+    """TensorFlow keeps a checksum for each tensor; slimfix must not swallow its word."""
+    data = copied.parent / "model.ckpt.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[5] ^= 0xFF
+    data.write_bytes(bytes(content))
+    checkpoint = read_checkpoint(str(copied))
+    with pytest.raises(CheckpointError):
+        for name in checkpoint.variables:
+            checkpoint.read(name)
