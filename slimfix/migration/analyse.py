@@ -1,0 +1,191 @@
+"""Lets TensorFlow itself infer the shapes of a resolved graph and compute its constant parts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from slimfix import names
+from slimfix.checkpoint import Checkpoint
+from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, explain
+from slimfix.graphdef.view import Node
+from slimfix.migration.function import Function, Shape
+from slimfix.migration.resolve import DROPOUT, Resolved
+
+
+def analyse(
+    resolved: Resolved, checkpoint: Checkpoint, input_shapes: Mapping[str, tuple[Shape, int]]
+) -> Function:
+    """Returns the resolved graph with its shapes known and its constant parts computed.
+
+    Args:
+      resolved: the pruned graph.
+      checkpoint: gives the shapes of the variables.
+      input_shapes: (static shape, dtype enum) by input tensor name.
+    Raises:
+      UnsupportedOpError: an op that this TensorFlow does not have.
+      MigrationError: TensorFlow refuses the graph, e.g. for shapes that do not fit.
+    """
+    graph = _import(resolved, checkpoint, input_shapes)
+    shapes = {tensor: _shape(graph, tensor) for tensor in _all_tensors(resolved)}
+    constants = _fold(graph, resolved)
+    aliases = _skip_neutral(resolved, constants, shapes)
+    return _reduced(resolved, constants, shapes, aliases)
+
+
+def _shape(graph: Any, tensor: str) -> Shape:
+    try:
+        shape = graph.get_tensor_by_name(tensor).shape
+    except KeyError as error:
+        raise UsageError(f"The graph has no tensor '{tensor}': {error.args[0]}") from error
+    return None if shape.rank is None else tuple(shape.as_list())
+
+
+def _all_tensors(resolved: Resolved) -> list[str]:
+    found = dict.fromkeys((*resolved.inputs, *resolved.variables, *resolved.outputs))
+    for node in resolved.nodes.values():
+        found[names.join_tensor_name(node.name, 0)] = None
+        found.update(dict.fromkeys(node.inputs))
+    return list(found)
+
+
+def _import(
+    resolved: Resolved, checkpoint: Checkpoint, input_shapes: Mapping[str, tuple[Shape, int]]
+) -> Any:
+    import tensorflow.compat.v1 as tf
+
+    graph_def = tf.GraphDef()
+    for tensor, (shape, dtype) in input_shapes.items():
+        _add_placeholder(graph_def, tensor, shape, dtype)
+    for tensor, variable in resolved.variables.items():
+        spec = checkpoint.variables[variable]
+        _add_placeholder(graph_def, tensor, spec.shape, tf.as_dtype(spec.dtype).as_datatype_enum)
+    for node in resolved.nodes.values():
+        _add_node(graph_def, node)
+    graph = tf.Graph()
+    with graph.as_default():
+        try:
+            tf.import_graph_def(graph_def, name="")
+        except (ValueError, tf.errors.OpError) as error:
+            raise _import_error(error) from error
+    return graph
+
+
+def _import_error(error: Exception) -> MigrationError:
+    text = str(error).strip()
+    if "not registered" in text:
+        return UnsupportedOpError(
+            explain(
+                "The installed TensorFlow does not have an op of this graph",
+                [text.splitlines()[0]],
+                cause="the model uses a custom op, or one that TensorFlow has dropped.",
+                fix="choose --outputs that do not need it.",
+            )
+        )
+    return MigrationError(
+        explain(
+            "TensorFlow refuses the graph between the chosen inputs and outputs",
+            [text.splitlines()[0]],
+            cause="an output is no tensor of the network's forward pass, or the .meta and the "
+            "checkpoint belong to different models.",
+        )
+    )
+
+
+def _add_placeholder(graph_def: Any, tensor: str, shape: Shape, dtype: int) -> None:
+    node = graph_def.node.add(name=names.split_tensor_name(tensor)[0], op="Placeholder")
+    node.attr["dtype"].type = dtype
+    if shape is None:
+        node.attr["shape"].shape.unknown_rank = True
+        return
+    node.attr["shape"].shape.SetInParent()
+    for size in shape:
+        node.attr["shape"].shape.dim.add(size=-1 if size is None else size)
+
+
+def _add_node(graph_def: Any, node: Node) -> None:
+    if node.op == DROPOUT:
+        proto = graph_def.node.add(name=node.name, op="Identity", input=node.inputs)
+        proto.attr["T"].type = 1  # DT_FLOAT
+        return
+    proto = graph_def.node.add(name=node.name, op=node.op, input=node.inputs)
+    for key, value in node.attrs.items():
+        if not key.startswith("_"):  # _class, _output_shapes: notes about another graph.
+            proto.attr[key].CopyFrom(value)
+
+
+def _fold(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
+    import tensorflow.compat.v1 as tf
+
+    constant: set[str] = set()
+    for node in resolved.nodes.values():
+        sources = {names.split_tensor_name(tensor)[0] for tensor in node.inputs}
+        operation = graph.get_operation_by_name(node.name)
+        if sources <= constant and not operation.op_def.is_stateful and node.op != "Placeholder":
+            constant.add(node.name)
+    wanted = [
+        tensor
+        for tensor in _all_tensors(resolved)
+        if names.split_tensor_name(tensor)[0] in constant
+    ]
+    with tf.Session(graph=graph) as session:
+        return dict(zip(wanted, session.run(wanted)))
+
+
+def _skip_neutral(
+    resolved: Resolved, constants: Mapping[str, np.ndarray], shapes: Mapping[str, Shape]
+) -> dict[str, str]:
+    """Returns the input by the output of every node that multiplies by ones or adds zeros.
+
+    Batch renormalisation leaves such nodes in inference mode; x * 1 and x + 0 are x to the bit.
+    """
+    aliases: dict[str, str] = {}
+    for node in resolved.nodes.values():
+        neutral = {"Mul": 1, "Add": 0, "AddV2": 0}.get(node.op)
+        if neutral is None:
+            continue
+        own = names.join_tensor_name(node.name, 0)
+        for operand, other in (node.inputs, reversed(node.inputs)):
+            value = constants.get(operand)
+            if (
+                value is not None
+                and np.all(value == neutral)
+                and shapes.get(other) == shapes.get(own)
+            ):
+                aliases[own] = aliases.get(other, other)
+    return aliases
+
+
+def _reduced(
+    resolved: Resolved,
+    constants: Mapping[str, np.ndarray],
+    shapes: Mapping[str, Shape],
+    skipped: Mapping[str, str],
+) -> Function:
+    def last_name(tensor: str) -> str:
+        return skipped.get(tensor, tensor)
+
+    nodes = {
+        node.name: dataclasses.replace(node, inputs=_renamed(node.inputs, skipped))
+        for node in resolved.nodes.values()
+        if names.join_tensor_name(node.name, 0) not in constants
+        and names.join_tensor_name(node.name, 0) not in skipped
+    }
+    aliases = {name: last_name(tensor) for name, tensor in resolved.aliases.items()}
+    aliases.update({name: last_name(name) for name in skipped})
+    return Function(
+        nodes=nodes,
+        inputs=resolved.inputs,
+        outputs=_renamed(resolved.outputs, skipped),
+        variables=resolved.variables,
+        constants=constants,
+        shapes=shapes,
+        aliases=aliases,
+        switches=resolved.switches,
+    )
+
+
+def _renamed(tensors: Sequence[str], skipped: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(skipped.get(tensor, tensor) for tensor in tensors)

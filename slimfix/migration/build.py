@@ -1,0 +1,118 @@
+"""Turns a model plan into a live Keras 3 model and fills its weights: the one place that does."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any, Callable, Mapping
+
+import numpy as np
+
+from slimfix.errors import CheckpointMismatchError, explain
+from slimfix.migration.records import LayerRecord, ModelPlan
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """Where a tensor of the original graph appears in the Keras model.
+
+    Attributes:
+      tensor: tensor name in the graph.
+      operation: name of the Keras layer or operation.
+      call: how many times it was called before, in the order of the model; 0 unless it is shared.
+      scope: slim scope.
+      kind: class name of the Keras layer, or name of the operation.
+    """
+
+    tensor: str
+    operation: str
+    call: int
+    scope: str
+    kind: str
+
+
+def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
+    """Returns the Keras model, with Keras's initial weights, and its probes in data-flow order.
+
+    Args:
+      plan: the layers.
+      name: of the Keras model.
+    """
+    import keras
+
+    tensors: dict[str, Any] = {
+        record.tensor: keras.Input(record.shape[1:], dtype=record.dtype, name=record.name)
+        for record in plan.inputs
+    }
+    inputs = [tensors[record.tensor] for record in plan.inputs]
+    dtype = next((r.dtype for r in plan.inputs if r.dtype == "float64"), "float32")
+    layers: dict[str, Any] = {}
+    calls: dict[str, int] = {}
+    probes: list[Probe] = []
+    for record in plan.layers:
+        operation = layers.get(record.name)
+        if operation is None:
+            operation = layers[record.name] = _operation(record, dtype)
+        sources = [tensors[tensor] for tensor in record.inputs]
+        takes_list = record.target.startswith("layers.") and len(sources) > 1
+        tensors[record.output] = operation(sources) if takes_list else operation(*sources)
+        made_by = tensors[record.output]._keras_history.operation.name
+        call = calls[made_by] = calls.get(made_by, -1) + 1
+        kind = record.target.rpartition(".")[2]
+        probes.append(Probe(record.output, made_by, call, record.scope, kind))
+    outputs = [tensors[tensor] for tensor in plan.outputs]
+    single_input = inputs[0] if len(inputs) == 1 else inputs
+    single_output = outputs[0] if len(outputs) == 1 else outputs
+    return keras.Model(single_input, single_output, name=name), tuple(probes)
+
+
+def _operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
+    """Returns a Keras layer, or a Keras operation whose free parameters are its tensors."""
+    import keras
+
+    room, _, name = record.target.partition(".")
+    target = getattr(getattr(keras, room), name)
+    config = {key: value for key, value in record.config.items() if value is not None}
+    if room == "layers":
+        return target(**config, name=record.name, dtype=dtype)
+    free = [
+        parameter for parameter in inspect.signature(target).parameters if parameter not in config
+    ]
+    return lambda *tensors: target(**dict(zip(free, tensors)), **config)
+
+
+def load_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray]) -> None:
+    """Fills every weight of the model.
+
+    Args:
+      model: as `build_model` gave it.
+      plan: the same plan.
+      read: gives the value of a variable by its name.
+    Raises: CheckpointMismatchError: a weight of the model has another shape than its variable, or
+      no variable at all; nothing was loaded then.
+    """
+    values: dict[str, tuple[Any, np.ndarray]] = {}
+    wrong: list[str] = []
+    for record in plan.layers:
+        for weight in record.weights:
+            target = getattr(model.get_layer(record.name), weight.name)
+            value = read(weight.variable)
+            if value.size != int(np.prod(target.shape)):
+                wrong.append(
+                    f"'{weight.variable}': checkpoint {list(value.shape)}; "
+                    f"Keras '{record.name}/{weight.name}' {list(target.shape)}"
+                )
+            else:
+                values[target.path] = (target, value.reshape(target.shape))
+    wrong += [f"Keras '{w.path}': no variable fills it" for w in _unfilled(model, values)]
+    if wrong:
+        raise CheckpointMismatchError(
+            explain(f"Cannot fill {len(wrong)} weights of the Keras model", wrong)
+        )
+    for target, value in values.values():
+        target.assign(value)
+
+
+def _unfilled(model: Any, values: Mapping[str, Any]) -> list[Any]:
+    """Returns the weights left over; the state of dropout's random generator is none."""
+    return [w for w in model.weights if w.path not in values and "seed" not in w.path]

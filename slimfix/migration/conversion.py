@@ -1,0 +1,185 @@
+"""Converts a checkpoint and its graph to a Keras 3 model, in memory: read, decided, done."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from typing import Any, Mapping, Sequence
+
+from slimfix import names
+from slimfix.checkpoint import Checkpoint, read_checkpoint
+from slimfix.errors import MigrationError, UsageError, explain
+from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
+from slimfix.graphdef.meta import read_meta
+from slimfix.graphdef.view import GraphView
+from slimfix.migration import converters
+from slimfix.migration.account import VariableFate, account_for
+from slimfix.migration.analyse import analyse
+from slimfix.migration.build import Probe, build_model, load_weights
+from slimfix.migration.eager import run_eagerly
+from slimfix.migration.function import Function, Shape
+from slimfix.migration.planner import Planner, layer_name, plan_model
+from slimfix.migration.records import InputRecord, ModelPlan
+from slimfix.migration.regularizers import find_l2_factors
+from slimfix.migration.resolve import Resolved, resolve
+from slimfix.migration.signature import find_signature
+from slimfix.migration.statistics import check_statistics, check_variables
+
+assert converters  # Importing the package is what fills the registry.
+
+
+@dataclasses.dataclass(frozen=True)
+class Migration:
+    """A Keras model and how it came about.
+
+    Attributes:
+      model: keras.Model with the checkpoint's weights.
+      plan: its layers as data.
+      function: the function of the original graph that it computes.
+      probes: where tensors of the graph appear in the model, in data-flow order.
+      variables: the fate of every variable of the checkpoint.
+      notes: 'scope: note' lines where training will differ from slim, or values look odd.
+      checkpoint: open, as it was read.
+      graph_def: GraphDef proto of the whole graph.
+      meta: path it was read from.
+    """
+
+    model: Any
+    plan: ModelPlan
+    function: Function
+    probes: tuple[Probe, ...]
+    variables: tuple[VariableFate, ...]
+    notes: tuple[str, ...]
+    checkpoint: Checkpoint
+    graph_def: Any
+    meta: str
+
+
+def convert(
+    checkpoint: str,
+    meta: str | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+) -> Migration:
+    """Returns the Keras model of a TensorFlow 1 checkpoint. Nothing is verified or written.
+
+    Args:
+      checkpoint: checkpoint prefix.
+      meta: path of the graph; None for `checkpoint` + '.meta'.
+      inputs: tensor names; () to find them (see `signature.find_signature`).
+      outputs: tensor names; () to find them.
+    Raises:
+      CheckpointError: a file is missing or damaged.
+      UsageError: inputs or outputs are unknown, or there are several candidates.
+      CheckpointMismatchError: variables are missing, of another shape, or never trained.
+      UnsupportedOpError: ops without a converter.
+    """
+    opened = read_checkpoint(checkpoint)
+    meta = meta or checkpoint + ".meta"
+    meta_graph = read_meta(meta)
+    view = GraphView.from_graph_def(meta_graph.graph_def)
+    signature = find_signature(view, inputs, outputs)
+    resolved = resolve(view, signature.inputs, signature.outputs)
+    _check_fed(resolved)
+    check_variables(view, sorted(set(resolved.variables.values())), opened)
+    _check_inference(resolved)
+    layers = _layers_read(view, resolved)
+    odd_values = check_statistics(view, layers, opened)
+    input_shapes = {tensor: _input_shape(view, tensor) for tensor in signature.inputs}
+    function = analyse(resolved, opened, input_shapes)
+    planner = Planner(
+        function,
+        opened,
+        batch_norms={layer.moving_mean: layer for layer in layers if layer.moving_mean},
+        regularizers=find_l2_factors(meta_graph, view),
+    )
+    plan = plan_model(planner, _input_records(input_shapes))
+    model, probes = run_eagerly(build_model, plan, _model_name(checkpoint))
+    run_eagerly(load_weights, model, plan, opened.read)
+    notes = [f"{layer.scope}: {note}" for layer in plan.layers for note in layer.notes]
+    return Migration(
+        model=model,
+        plan=plan,
+        function=function,
+        probes=probes,
+        variables=account_for(opened, plan),
+        notes=(*odd_values, *notes),
+        checkpoint=opened,
+        graph_def=meta_graph.graph_def,
+        meta=meta,
+    )
+
+
+def _layers_read(view: GraphView, resolved: Resolved) -> Sequence[BatchNormLayer]:
+    read = set(resolved.variables.values())
+    return [layer for layer in find_batch_norm_layers(view) if layer.moving_mean in read]
+
+
+def _check_fed(resolved: Resolved) -> None:
+    unfed = [node.name for node in resolved.nodes.values() if node.op == "Placeholder"]
+    if unfed:
+        raise UsageError(
+            explain(
+                f"The outputs depend on {len(unfed)} placeholders that are no inputs",
+                [f"'{name}:0'" for name in unfed],
+                cause="an output is a loss or a metric, which needs labels; or the network has "
+                "more inputs than were named.",
+                fix="choose other --outputs, or name all --inputs.",
+            )
+        )
+
+
+def _check_inference(resolved: Resolved) -> None:
+    training = [
+        node
+        for node in resolved.nodes.values()
+        if node.op.startswith("FusedBatchNorm") and node.attr("is_training", True)
+    ]
+    if training:
+        raise MigrationError(
+            explain(
+                f"{len(training)} batch-norm layers normalise with batch statistics, whatever the "
+                "switches",
+                [f"'{node.name}' ({node.op})" for node in training],
+                cause="the graph was built with is_training=True as a Python constant.",
+                fix="build the network once more with is_training=False (or a placeholder), save "
+                "its graph with tf.train.export_meta_graph, and name that file with --meta.",
+            )
+        )
+
+
+def _input_shape(view: GraphView, tensor: str) -> tuple[Shape, int]:
+    node = view.producer(tensor)
+    index = names.split_tensor_name(tensor)[1]
+    shape = node.attr("shape") if node.op.startswith("Placeholder") else None
+    if not shape:
+        known = node.attr("_output_shapes") or []
+        shape = known[index] if index < len(known) else None
+    if not shape:
+        raise UsageError(
+            explain(
+                f"The graph does not say the shape of input '{tensor}'",
+                cause="it was made with an unknown rank.",
+                fix="choose an input with a known rank with --inputs.",
+            )
+        )
+    for key in ("dtype", "DstT", "T"):
+        if node.attr(key) is not None:
+            return shape, int(node.attr(key))
+    raise UsageError(f"The graph does not say the dtype of input '{tensor}'")
+
+
+def _input_records(input_shapes: Mapping[str, tuple[Shape, int]]) -> Sequence[InputRecord]:
+    import tensorflow as tf
+
+    records = []
+    for tensor, (shape, dtype) in input_shapes.items():
+        name = layer_name(names.split_tensor_name(tensor)[0])
+        records.append(InputRecord(tensor, name, shape or (), tf.as_dtype(dtype).name))
+    return records
+
+
+def _model_name(checkpoint: str) -> str:
+    """Keras takes letters, digits and '_' everywhere; file names hold more."""
+    return re.sub(r"\W+", "_", os.path.basename(checkpoint)) or "model"

@@ -1,0 +1,16 @@
+"""Converters from graph nodes to layer records, one module a family of layers or ops.
+
+Importing this package fills the registry. Order matters where two families look at the same op:
+a biased layer and a written-out batch norm both end in an Add, and so come before plain addition.
+"""
+
+from slimfix.migration.converters import (  # noqa: I001  (the order is the order of asking)
+    batch_norm,
+    linear,
+    pooling,
+    activation,
+    reshape,
+    elementwise,
+)
+
+__all__ = ["activation", "batch_norm", "elementwise", "linear", "pooling", "reshape"]

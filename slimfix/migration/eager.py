@@ -1,0 +1,33 @@
+"""Lets Keras run in a program whose default graph is a TensorFlow 1 graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from slimfix.errors import UsageError, explain
+
+
+def run_eagerly(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Returns `work(*arguments)`, run where Keras 3 can compute: outside any TensorFlow 1 graph.
+
+    A default graph, as in `with tf.Graph().as_default():`, is one thread's; another has none.
+
+    Raises: UsageError: the program has switched eager execution off for every thread.
+    """
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return work(*arguments)
+    with ThreadPoolExecutor(max_workers=1) as elsewhere:
+        if not elsewhere.submit(tf.executing_eagerly).result():
+            raise UsageError(
+                explain(
+                    "Keras 3 cannot run in this process: eager execution is switched off",
+                    cause="the program called tf.disable_v2_behavior() or "
+                    "tf.disable_eager_execution().",
+                    fix="migrate in a process of its own, e.g. with the command slimfix migrate.",
+                )
+            )
+        return elsewhere.submit(work, *arguments).result()

@@ -1,0 +1,48 @@
+"""The inference function as plain data: what a training graph holds between inputs and outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Mapping, Optional, Tuple
+
+import numpy as np
+
+from slimfix.graphdef.view import Node
+
+Shape = Optional[Tuple[Optional[int], ...]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    """A graph without control flow, control edges, identities or dead branches.
+
+    Every tensor has one name here. A node's inputs are names of other nodes' outputs, of
+    `inputs`, of `variables`, or of `constants`.
+
+    Attributes:
+      nodes: in topological order, by node name.
+      inputs: tensor names that the caller feeds.
+      outputs: the names, in `nodes`, of the tensors asked for.
+      variables: variable name by tensor name.
+      constants: value by tensor name.
+      shapes: static shape by tensor name; None inside for an unknown size.
+      aliases: the name used here, by every name of the original graph that means the same tensor.
+      switches: the value that each boolean switch was given, by its tensor name.
+    """
+
+    nodes: Mapping[str, Node]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    variables: Mapping[str, str]
+    constants: Mapping[str, np.ndarray]
+    shapes: Mapping[str, Shape]
+    aliases: Mapping[str, str]
+    switches: Mapping[str, bool]
+
+    def consumers(self) -> dict[str, tuple[Node, ...]]:
+        """Returns the nodes that read each tensor, by tensor name."""
+        found: dict[str, tuple[Node, ...]] = {}
+        for node in self.nodes.values():
+            for tensor in dict.fromkeys(node.inputs):
+                found[tensor] = (*found.get(tensor, ()), node)
+        return found

@@ -1,0 +1,198 @@
+"""Plans the Keras model of a function: walks back from the outputs, one layer record at a time."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+import slimfix
+from slimfix import names
+from slimfix.checkpoint import Checkpoint
+from slimfix.errors import UnsupportedOpError, explain
+from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.graphdef.view import Node
+from slimfix.migration import registry
+from slimfix.migration.function import Function, Shape
+from slimfix.migration.records import InputRecord, LayerRecord, ModelPlan, WeightRecord
+
+_SCOPE_SEPARATOR = "__"  # Keras layer names may not hold '/', nor PyTorch parameter names '.'.
+
+
+def layer_name(scope: str) -> str:
+    """Returns the Keras layer name of a slim scope: 'net/conv1' gives 'net__conv1'."""
+    return scope.replace("/", _SCOPE_SEPARATOR)
+
+
+class Planner:
+    """What a converter may ask about the function around a node.
+
+    Attributes:
+      function: the function being planned.
+      batch_norms: the slim layer, by variable name of its moving_mean.
+      regularizers: slim's L2 factor, by variable name of the weight.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        checkpoint: Checkpoint,
+        batch_norms: Mapping[str, BatchNormLayer],
+        regularizers: Mapping[str, float],
+    ):
+        self.function = function
+        self.batch_norms = batch_norms
+        self.regularizers = regularizers
+        self._checkpoint = checkpoint
+        self._consumers = function.consumers()
+        self._taken: dict[str, tuple[Any, ...]] = {}
+
+    def producer(self, tensor: str, *ops: str) -> Node | None:
+        """Returns the node that makes `tensor` if its op is one of `ops`."""
+        node = self.function.nodes.get(names.split_tensor_name(tensor)[0])
+        return node if node is not None and node.op in ops else None
+
+    def only_consumer_is(self, tensor: str, node: Node) -> bool:
+        """Tells whether nobody but `node` needs `tensor`, so that a layer may swallow it."""
+        return self._consumers.get(tensor, ()) == (node,) and tensor not in self.function.outputs
+
+    def constant(self, tensor: str) -> np.ndarray | None:
+        """Returns the value of a constant tensor, None for any other."""
+        return self.function.constants.get(tensor)
+
+    def variable(self, tensor: str) -> str | None:
+        """Returns the variable name that `tensor` reads, None if it is no variable."""
+        return self.function.variables.get(tensor)
+
+    def shape(self, tensor: str) -> Shape:
+        """Returns the static shape of a tensor; None for an unknown rank."""
+        return self.function.shapes.get(tensor)
+
+    def weight(self, name: str, tensor: str, shape: Sequence[int] | None = None) -> WeightRecord:
+        """Returns the record of a weight that the variable behind `tensor` fills."""
+        variable = self.function.variables[tensor]
+        own = self._checkpoint.variables[variable].shape
+        return WeightRecord(name, variable, tuple(shape) if shape is not None else own)
+
+    def regularizer(self, tensor: str) -> dict[str, Any] | None:
+        """Returns the Keras config of the L2 penalty on a weight, None where it has none.
+
+        slim adds s * sum(w^2) / 2 and Keras l2 * sum(w^2), so that l2 = s / 2.
+        Source: tf-slim:tf_slim/layers/regularizers.py, `l2_regularizer`; keras: regularizers.L2.
+        """
+        scale = self.regularizers.get(self.function.variables[tensor])
+        if scale is None:
+            return None
+        return {
+            "class_name": "L2",
+            "config": {"l2": scale / 2.0},
+            "module": "keras.regularizers",
+            "registered_name": None,
+        }
+
+    def layer(
+        self,
+        target: str,
+        scope: str,
+        inputs: Sequence[str],
+        node: Node,
+        config: Mapping[str, Any],
+        weights: Sequence[WeightRecord] = (),
+        notes: Sequence[str] = (),
+    ) -> LayerRecord:
+        """Returns a record whose output is the first output of `node`."""
+        return LayerRecord(
+            name=self._unique_name(scope, (target, repr(config), tuple(weights))),
+            scope=scope,
+            target=target,
+            config=config,
+            inputs=tuple(inputs),
+            output=names.join_tensor_name(node.name, 0),
+            weights=tuple(weights),
+            notes=tuple(notes),
+        )
+
+    def _unique_name(self, scope: str, identity: tuple[Any, ...]) -> str:
+        """A layer that has the same weights as one before it is the same layer, called again."""
+        name = layer_name(scope)
+        for count in range(len(self._taken) + 1):
+            candidate = f"{name}_{count}" if count else name
+            shared = identity[-1] and self._taken.get(candidate) == identity
+            if candidate not in self._taken or shared:
+                self._taken[candidate] = identity
+                return candidate
+        raise AssertionError("unreachable: one more name than layers")
+
+
+def plan_model(planner: Planner, inputs: Sequence[InputRecord]) -> ModelPlan:
+    """Returns the plan of the whole model.
+
+    Args:
+      planner: holds the function.
+      inputs: in the order in which the Keras model is to take them.
+    Raises: UnsupportedOpError: names every node that no converter knows, with its neighbours.
+    """
+    records: list[LayerRecord] = []
+    unsupported: list[Node] = []
+    function = planner.function
+    done = set(function.inputs)
+    pending: list[tuple[str, LayerRecord | None]] = [
+        (tensor, None) for tensor in reversed(function.outputs)
+    ]
+    while pending:
+        tensor, ready = pending.pop()
+        if ready is not None:
+            records.append(ready)
+        elif tensor not in done:
+            done.add(tensor)
+            node = function.nodes.get(names.split_tensor_name(tensor)[0])
+            record = node and registry.convert(planner, node)
+            if record:
+                pending.append((tensor, record))
+                pending.extend((source, None) for source in reversed(record.inputs))
+            elif node:
+                unsupported.append(node)
+                pending.extend((source, None) for source in node.inputs)
+    if unsupported:
+        raise _unsupported(function, unsupported)
+    return ModelPlan(tuple(inputs), tuple(records), function.outputs)
+
+
+def _unsupported(function: Function, nodes: Sequence[Node]) -> UnsupportedOpError:
+    consumers = function.consumers()
+    return UnsupportedOpError(
+        explain(
+            f"No converter for {len(nodes)} of {len(function.nodes)} nodes between inputs and "
+            "outputs",
+            [_in_context(function, consumers, node) for node in nodes],
+            cause="the op, or the way in which it is used here, is not known to slimfix "
+            f"{slimfix.__version__}; known ops: {', '.join(registry.known_ops())}.",
+            fix="choose --inputs and --outputs that leave these nodes out.",
+        )
+    )
+
+
+def _in_context(function: Function, consumers: Mapping[str, tuple[Node, ...]], node: Node) -> str:
+    settings = [f"{key}={node.attr(key)}" for key in ("data_format", "padding") if node.attr(key)]
+    readers = consumers.get(names.join_tensor_name(node.name, 0), ())
+    before = [_describe(function, tensor) for tensor in node.inputs]
+    after = [f"{reader.op} '{reader.name}'" for reader in readers] or ["the outputs"]
+    return (
+        f"{node.op} '{node.name}'{' ' if settings else ''}{', '.join(settings)}: "
+        f"reads {', '.join(before) or 'nothing'}; read by {', '.join(after)}"
+    )
+
+
+def _describe(function: Function, tensor: str) -> str:
+    if tensor in function.variables:
+        return f"variable '{function.variables[tensor]}'"
+    if tensor in function.constants:
+        return f"constant '{tensor}'"
+    node = function.nodes.get(names.split_tensor_name(tensor)[0])
+    return f"{node.op if node else 'input'} '{tensor}' {_shape_text(function.shapes.get(tensor))}"
+
+
+def _shape_text(shape: Shape) -> str:
+    if shape is None:
+        return "[unknown rank]"
+    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"

@@ -1,0 +1,79 @@
+"""Plain records of a planned Keras model: what the converters give and what the builder reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightRecord:
+    """One weight of a Keras layer and the checkpoint variable that fills it.
+
+    Attributes:
+      name: attribute of the Keras layer, e.g. 'kernel' or 'moving_mean'.
+      variable: variable name in the checkpoint.
+      shape: of the Keras weight. The values are the variable's, in the same C order: TensorFlow
+        and Keras lay out every kernel alike, so that a reshape is the most that is ever needed.
+    """
+
+    name: str
+    variable: str
+    shape: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerRecord:
+    """One Keras layer, or one call of a Keras operation.
+
+    Attributes:
+      name: of the Keras layer; unique unless the layer is shared.
+      scope: the slim scope that it stands for.
+      target: 'layers.Conv2D' or 'ops.add': a public name below `keras`.
+      config: keyword arguments of the layer's constructor or of the operation.
+      inputs: tensor names; the positional arguments.
+      output: tensor name of the result.
+      weights: empty for operations.
+      notes: where training will differ from the slim layer, and why.
+    """
+
+    name: str
+    scope: str
+    target: str
+    config: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    output: str
+    weights: tuple[WeightRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class InputRecord:
+    """One input of the model.
+
+    Attributes:
+      tensor: tensor name.
+      name: of the Keras input.
+      shape: with the batch first; None for an unknown size.
+      dtype: name, e.g. 'float32'.
+    """
+
+    tensor: str
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelPlan:
+    """A whole model as data.
+
+    Attributes:
+      inputs: in the order in which the model takes them.
+      layers: in an order in which they can be called.
+      outputs: tensor names.
+    """
+
+    inputs: tuple[InputRecord, ...]
+    layers: tuple[LayerRecord, ...]
+    outputs: tuple[str, ...]

@@ -1,0 +1,133 @@
+"""Checks that checkpoint and graph belong together and that the moving statistics were trained."""
+
+from __future__ import annotations
+
+from typing import Iterable, Sequence
+
+import numpy as np
+
+from slimfix import names
+from slimfix.checkpoint import Checkpoint
+from slimfix.errors import CheckpointMismatchError, explain
+from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.graphdef.view import GraphView
+
+# How the ops begin that apply gradients to variables: ApplyMomentum, ResourceApplyAdam, ...
+OPTIMIZER_UPDATES = ("Apply", "ResourceApply", "ResourceSparseApply", "SparseApply")
+
+
+def check_variables(view: GraphView, variables: Sequence[str], checkpoint: Checkpoint) -> None:
+    """Raises if the checkpoint lacks a variable that the function reads, or holds another shape.
+
+    Args:
+      view: the graph; gives the shapes that it declares.
+      variables: names of the variables that the function reads.
+      checkpoint: what was saved.
+    Raises: CheckpointMismatchError: names every variable concerned, and the likely cause.
+    """
+    missing = [name for name in variables if name not in checkpoint.variables]
+    if missing:
+        raise _missing(missing, len(variables), checkpoint)
+    wrong = []
+    for name in variables:
+        declared = view.nodes[name].attr("shape")
+        saved = checkpoint.variables[name]
+        if declared is not None and None not in declared and tuple(declared) != saved.shape:
+            wrong.append(f"'{name}': checkpoint {saved}; graph [{','.join(map(str, declared))}]")
+    if wrong:
+        raise CheckpointMismatchError(
+            explain(
+                f"{len(wrong)} of {len(variables)} variables have another shape in checkpoint "
+                f"prefix '{checkpoint.prefix}' than in the graph",
+                wrong,
+                cause="the .meta belongs to another model, or to another version of this one.",
+                fix="name the .meta that was saved with this checkpoint with --meta.",
+            )
+        )
+
+
+def _missing(missing: Sequence[str], count: int, checkpoint: Checkpoint) -> CheckpointMismatchError:
+    items = []
+    for name in missing:
+        near = names.near_names(name, list(checkpoint.variables), count=1)
+        items.append(f"'{name}'" + (f"; the checkpoint has '{near[0]}'" if near else ""))
+    if all(names.is_statistic_name(name) for name in missing):
+        items = [f"'{name}'" for name in missing]
+        cause = (
+            "it was saved with Saver(tf.trainable_variables()), which drops every moving_mean and "
+            "moving_variance; they are not trainable variables."
+        )
+        fix = (
+            "save again from the training process with slimfix.build_saver(), or use another "
+            "checkpoint of the run. The values are not in this one."
+        )
+    else:
+        cause = "the .meta belongs to another model than the checkpoint."
+        fix = "name the .meta that was saved with this checkpoint with --meta."
+    return CheckpointMismatchError(
+        explain(
+            f"{len(missing)} of {count} variables that the network reads are not in checkpoint "
+            f"prefix '{checkpoint.prefix}'",
+            items,
+            cause=cause,
+            fix=fix,
+        )
+    )
+
+
+def check_statistics(
+    view: GraphView, layers: Iterable[BatchNormLayer], checkpoint: Checkpoint
+) -> tuple[str, ...]:
+    """Raises if the graph shows that a train op never moved the statistics of a layer.
+
+    Statistics at their initial 0 and 1 are a fault only where the layer normalised with batch
+    statistics in training. Where the graph holds no train op, nobody can tell: that is a note.
+
+    Args:
+      view: the graph.
+      layers: the batch-norm layers that the function uses.
+      checkpoint: holds all their statistics.
+    Returns: notes on layers whose statistics are at their initial values for no known reason.
+    Raises: CheckpointMismatchError: names every layer that training left behind.
+    """
+    layers = [layer for layer in layers if layer.mode != "inference"]
+    initial = [layer for layer in layers if _is_initial(layer, checkpoint)]
+    optimizers = [
+        node.name for node in view.nodes.values() if node.op.startswith(OPTIMIZER_UPDATES)
+    ]
+    trained_with = view.descendants(optimizers)
+    stale = [
+        layer
+        for layer in initial
+        if optimizers and not trained_with & view.descendants(layer.update_ops)
+    ]
+    if stale:
+        raise CheckpointMismatchError(
+            explain(
+                f"The moving statistics of {len(stale)} of {len(layers)} batch-norm layers in "
+                f"checkpoint prefix '{checkpoint.prefix}' were never updated",
+                [
+                    f"'{layer.scope}': moving_mean is all 0, moving_variance all 1; update ops "
+                    f"{', '.join(layer.update_ops)}"
+                    for layer in stale
+                ],
+                cause="the train op does not depend on UPDATE_OPS: no optimizer step of the graph "
+                "reaches these update ops, though the layers normalise with batch statistics in "
+                "training.",
+                fix="train again with slimfix.create_train_op(); with these statistics the network "
+                "is garbage in inference, in TensorFlow 1 as well as in Keras.",
+            )
+        )
+    return tuple(
+        f"{layer.scope}: moving_mean is all 0 and moving_variance all 1, as in a network that was "
+        "never trained"
+        for layer in initial
+    )
+
+
+def _is_initial(layer: BatchNormLayer, checkpoint: Checkpoint) -> bool:
+    pairs: list[tuple[str, float]] = []
+    for name, value in ((layer.moving_mean, 0.0), (layer.moving_variance, 1.0)):
+        if name is not None and name in checkpoint.variables:
+            pairs.append((name, value))
+    return bool(pairs) and all(np.all(checkpoint.read(name) == value) for name, value in pairs)

@@ -1,0 +1,42 @@
+"""Small TensorFlow 1 networks, saved as people save them."""
+
+import types
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def saved(graph, tmp_path):
+    """Saves the default graph with distinct weights; gives the checkpoint prefix."""
+    import tensorflow.compat.v1 as tf
+
+    def save():
+        if not tf.global_variables():
+            tf.get_variable("unread", [2])  # A Saver refuses to save nothing.
+        generator = np.random.default_rng(7)
+        with tf.Session(graph=graph) as session:
+            for variable in tf.global_variables():
+                shape = variable.shape.as_list()
+                value = generator.uniform(0.25, 1.75, shape) * generator.choice([-1, 1], shape)
+                if "variance" in variable.op.name:
+                    value = np.abs(value)
+                session.run(variable.initializer, {variable.initializer.inputs[1]: value})
+            return tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+
+    return save
+
+
+@pytest.fixture
+def golden():
+    """Paths below tests/golden/ by name: 'micro/rank4_scale' or 'digits/good'."""
+
+    def find(name):
+        folder = f"tests/golden/{name}"
+        return types.SimpleNamespace(
+            checkpoint=f"{folder}/model.ckpt",
+            meta=f"{folder}/model.ckpt.meta",
+            recording=f"{folder}/recording.npz",
+        )
+
+    return find

@@ -1,0 +1,100 @@
+"""Inputs and outputs are found where the graph leaves no doubt, and listed where it does."""
+
+import pytest
+
+from slimfix.errors import MigrationError, UsageError
+from slimfix.graphdef.meta import read_meta
+from slimfix.graphdef.view import GraphView
+from slimfix.migration.signature import find_signature
+
+
+def view_of(graph):
+    return GraphView.from_graph_def(graph.as_graph_def(add_shapes=True))
+
+
+@pytest.fixture
+def digits(golden):
+    return GraphView.from_graph_def(read_meta(golden("digits/good").meta).graph_def)
+
+
+def test_the_training_graph_of_the_digits_net_leaves_no_doubt(digits):
+    found = find_signature(digits)
+    assert found.inputs == ("images:0",)
+    assert found.outputs == ("digits/logits/BiasAdd:0",)
+
+
+def test_names_may_leave_out_the_output_index(digits):
+    found = find_signature(digits, outputs=["digits/pool1/MaxPool"])
+    assert found.outputs == ("digits/pool1/MaxPool:0",)
+    assert found.inputs == ("images:0",)
+
+
+def test_near_names_are_suggested_not_guessed(digits):
+    with pytest.raises(UsageError) as caught:
+        find_signature(digits, inputs=["image:0"])
+    assert "The graph has no tensor 'image:0'; near names:\n  'images:0' (Placeholder)" in str(
+        caught.value
+    )
+
+
+@pytest.mark.parametrize("name", ["images:x", "images:", "nowhere", "images:0:0"])
+def test_what_is_no_tensor_name_is_refused(digits, name):
+    with pytest.raises(UsageError, match="has no tensor"):
+        find_signature(digits, outputs=[name])
+
+
+def test_two_heads_are_both_listed(graph):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    hidden = tf.nn.relu(dense(x, 4))
+    dense(hidden, 2, "age")
+    dense(hidden, 5, "name")
+    with pytest.raises(UsageError) as caught:
+        find_signature(view_of(graph))
+    assert "2 candidates for the output" in str(caught.value)
+    assert "  age/BiasAdd:0 (BiasAdd)\n  name/BiasAdd:0 (BiasAdd)" in str(caught.value)
+    assert "--outputs=NAME:0" in str(caught.value)
+
+
+def dense(x, width, scope="dense"):
+    import tensorflow.compat.v1 as tf
+
+    with tf.variable_scope(scope):
+        kernel = tf.get_variable("kernel", [x.shape[1], width])
+        bias = tf.get_variable("bias", [width])
+        return tf.nn.bias_add(tf.matmul(x, kernel), bias)
+
+
+def test_two_inputs_are_both_listed(graph):
+    import tensorflow.compat.v1 as tf
+
+    left = tf.placeholder(tf.float32, [None, 3], name="left")
+    right = tf.placeholder(tf.float32, [None, 2], name="right")
+    tf.add(dense(left, 4, "a"), dense(right, 4, "b"))
+    with pytest.raises(UsageError) as caught:
+        find_signature(view_of(graph))
+    assert "  left:0 (Placeholder)\n  right:0 (Placeholder)" in str(caught.value)
+
+
+def test_labels_summaries_and_metrics_are_no_part_of_the_network(graph):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    labels = tf.placeholder(tf.float32, [None, 4], name="labels")
+    logits = dense(x, 4)
+    tf.summary.histogram("logits", logits)
+    tf.equal(tf.argmax(logits, 1), tf.argmax(labels, 1))
+    loss = tf.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)
+    tf.train.MomentumOptimizer(0.1, 0.9).minimize(tf.reduce_mean(loss))
+    found = find_signature(view_of(graph))
+    assert (found.inputs, found.outputs) == (("x:0",), ("dense/BiasAdd:0",))
+
+
+def test_a_graph_fed_by_a_queue_says_so(graph):
+    import tensorflow.compat.v1 as tf
+
+    dense(tf.random.uniform([4, 3]), 2)
+    with pytest.raises(MigrationError) as caught:
+        find_signature(view_of(graph))
+    assert "queues or a dataset iterator" in str(caught.value)
