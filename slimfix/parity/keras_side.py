@@ -1,0 +1,63 @@
+"""Runs a saved Keras model at every probed layer, in float32 or as its float64 twin."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from slimfix.migration.build import Probe
+
+
+def load_model(path: str) -> Any:
+    """Returns a `.keras` model, loaded with plain Keras: safe mode, no custom objects."""
+    import keras
+
+    return keras.models.load_model(path, compile=False)
+
+
+def float64_twin(model: Any) -> Any:
+    """Returns the same model with every float32 layer and input in float64, same weights."""
+    import keras
+
+    # From the text that the `.keras` file holds too, so that both models count calls alike.
+    twin = keras.models.model_from_json(model.to_json().replace('"float32"', '"float64"'))
+    twin.set_weights(model.get_weights())
+    return twin
+
+
+def run_model(
+    model: Any, inputs: Mapping[str, np.ndarray], probes: Sequence[Probe]
+) -> dict[str, np.ndarray]:
+    """Returns the inference-mode value of every probed tensor.
+
+    Args:
+      model: functional Keras model.
+      inputs: value by Keras input name.
+      probes: where to look.
+    Returns: value by tensor name of the original graph.
+    """
+    import keras
+
+    outputs = {probe.tensor: _output(model, probe) for probe in probes}
+    probed = keras.Model(model.inputs, outputs)
+    values = [_as_input(tensor, inputs[tensor.name]) for tensor in model.inputs]
+    results = probed(values, training=False)
+    return {tensor: keras.ops.convert_to_numpy(value) for tensor, value in results.items()}
+
+
+def _as_input(tensor: Any, value: np.ndarray) -> Any:
+    import keras
+
+    return keras.ops.convert_to_tensor(value, dtype=tensor.dtype)
+
+
+def _output(model: Any, probe: Probe) -> Any:
+    """The symbolic output of one call of an operation; Keras shows it in no public way."""
+    operation = next(found for found in model.operations if found.name == probe.operation)
+    nodes = [node for node in operation._inbound_nodes if _is_within(model, node)]
+    return nodes[probe.call].output_tensors[0]
+
+
+def _is_within(model: Any, node: Any) -> bool:
+    return any(node in nodes for nodes in model._nodes_by_depth.values())

@@ -1,0 +1,60 @@
+"""How errors are measured and judged."""
+
+import numpy as np
+import pytest
+
+from slimfix.parity.compare import judge, relative_error
+from slimfix.parity.result import Verdict
+
+REFERENCE = np.array([[1.0, -200.0, 3.0], [2.0, 100.0, -4.0]])
+
+
+def test_each_channel_is_measured_against_its_own_largest_value():
+    changed = REFERENCE.copy()
+    changed[0, 0] += 0.5  # Channel 0 reaches 2, so this is 0.25 of it.
+    assert relative_error(changed, REFERENCE) == pytest.approx(0.25)
+    changed[1, 1] += 20.0  # Channel 1 reaches 200: 0.1, which is less.
+    assert relative_error(changed, REFERENCE) == pytest.approx(0.25)
+
+
+def test_a_silent_channel_is_measured_against_the_loud_ones():
+    reference = np.array([[1e-9, 1000.0]])
+    assert relative_error(np.array([[2e-9, 1000.0]]), reference) == pytest.approx(1e-9)
+
+
+def test_equal_values_have_no_error():
+    odd = np.array([[np.nan, np.inf, -np.inf, 0.0]])
+    assert relative_error(odd, odd.copy()) == 0.0
+    assert relative_error(REFERENCE.astype(np.float32), REFERENCE) == 0.0
+    assert relative_error(np.zeros((0, 3)), np.zeros((0, 3))) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "reference"),
+    [
+        (np.array([[np.nan, 1.0]]), np.array([[1.0, 1.0]])),
+        (np.array([[1.0, 1.0]]), np.array([[np.inf, 1.0]])),
+        (np.array([[np.inf, 1.0]]), np.array([[-np.inf, 1.0]])),
+        (np.ones((2, 3)), np.ones((3, 2))),
+        (np.array([[1e-30]]), np.array([[0.0]])),
+    ],
+)
+def test_what_cannot_be_measured_is_infinitely_wrong(values, reference):
+    assert relative_error(values, reference) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("errors", "equal_bits", "verdict"),
+    [
+        ((1e-14, 3e-7, 3e-7), True, Verdict.IDENTICAL),
+        ((1e-14, 3e-7, 5e-7), False, Verdict.EQUIVALENT),
+        ((1e-14, 1e-5, 3.9e-5), False, Verdict.EQUIVALENT),
+        ((1e-14, 1e-5, 4.1e-5), False, Verdict.DEGRADED),
+        ((1e-14, 0.0, 3e-6), False, Verdict.EQUIVALENT),
+        ((1e-8, 3e-7, 3e-7), False, Verdict.DIFFERENT),
+        ((1e-8, 3e-7, 3e-7), True, Verdict.DIFFERENT),
+        ((float("nan"), 0.0, 0.0), True, Verdict.DIFFERENT),
+    ],
+)
+def test_verdict(errors, equal_bits, verdict):
+    assert judge(*errors, equal_bits) is verdict
