@@ -1,0 +1,100 @@
+"""The report as strict JSON, for programs; docs/parity-report.md describes every key."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from slimfix.migration.account import VariableFate
+from slimfix.parity.result import LayerParity
+from slimfix.report.groups import fate_word, group_notes, group_variables
+from slimfix.report.result import MigrationResult
+
+FORMAT = 1  # Grows when a key changes its meaning or goes; new keys alone leave it as it is.
+
+
+def format_json(result: MigrationResult) -> str:
+    """Returns the report as JSON text: always the same keys in the same order, ASCII only.
+
+    JSON knows neither NaN nor infinity: an error that is not finite is null.
+    """
+    return json.dumps(_document(result), indent=2, allow_nan=False) + "\n"
+
+
+def _document(result: MigrationResult) -> dict[str, Any]:
+    parity = result.parity
+    first = parity.first_difference
+    account = group_variables(result.variables)
+    return {
+        "format": FORMAT,
+        "passed": parity.passed,
+        "verdict": parity.verdict.value,
+        "first_difference": None if first is None else first.tensor,
+        "source": {
+            "checkpoint": result.checkpoint,
+            "meta": result.meta,
+            "inputs": dict(result.inputs),
+            "outputs": list(result.outputs),
+            "switches": {tensor: bool(value) for tensor, value in result.switches.items()},
+        },
+        "variables": {
+            "total": account.total,
+            "migrated": len(account.migrated),
+            "left_out": account.left_out_count,
+            "lost": len(account.lost),
+            "left_out_by_reason": {
+                reason: len(fates) for reason, fates in account.left_out.items()
+            },
+            "fates": [_variable(fate) for fate in result.variables],
+        },
+        "weights": {
+            "compared": parity.weights.compared,
+            "equal": parity.weights.compared - len(parity.weights.different),
+            "different": list(parity.weights.different),
+        },
+        "layers": [_layer(row, row.tensor in parity.outputs) for row in parity.layers],
+        "reference": {
+            "description": parity.reference.description,
+            "recorded_tensors": parity.reference.recorded_tensors,
+        },
+        "data": {"inputs_sha256": parity.inputs_sha256, "samples": parity.samples},
+        "notes": [
+            {"note": group.note, "scopes": list(group.scopes)}
+            for group in group_notes(result.notes)
+        ],
+        "files": dict(result.files),
+        "versions": dict(sorted(parity.versions.items())),
+    }
+
+
+def _variable(fate: VariableFate) -> dict[str, Any]:
+    return {
+        "variable": fate.variable,
+        "shape": [int(size) for size in fate.shape],
+        "dtype": fate.dtype,
+        "role": fate.role,
+        "fate": fate_word(fate),
+        "weights": list(fate.weights),
+        "reason": fate.reason,
+    }
+
+
+def _layer(row: LayerParity, output: bool) -> dict[str, Any]:
+    return {
+        "layer": row.layer,
+        "scope": row.scope,
+        "kind": row.kind,
+        "tensor": row.tensor,
+        "shape": [int(size) for size in row.shape],
+        "output": output,
+        "scale": _finite(row.scale),
+        "function_error": _finite(row.function_error),
+        "original_error": _finite(row.original_error),
+        "keras_error": _finite(row.keras_error),
+        "verdict": row.verdict.value,
+    }
+
+
+def _finite(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None

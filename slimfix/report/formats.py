@@ -1,0 +1,42 @@
+"""How numbers, shapes and names are written, the same in every face of the report."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+
+def format_error(error: float) -> str:
+    """Returns an error as short text: '0' only for exactly zero, 'nan' and 'inf' for those."""
+    if error == 0:
+        return "0"
+    return f"{error:.1e}"
+
+
+def format_shape(shape: Iterable[int | None]) -> str:
+    """Returns '[8,10]'; an unknown size reads '?'."""
+    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def format_count(count: int, noun: str) -> str:
+    """Returns '1 layer' or '2 layers'."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def shorten_middle(text: str, width: int) -> str:
+    """Returns `text` in at most `width` columns; the middle of a longer one becomes '...'.
+
+    The end of a layer name tells most, so that it keeps the larger half.
+
+    Args:
+      text: one line.
+      width: at least 5.
+    """
+    if len(text) <= width:
+        return text
+    head = (width - 3) // 2
+    return text[:head] + "..." + text[len(text) - (width - 3 - head) :]
+
+
+def printable(text: str) -> str:
+    """Returns `text` with its control characters escaped, so that a terminal obeys none."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

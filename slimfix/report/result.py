@@ -1,0 +1,36 @@
+"""The result of one migration, as every face of the report reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Mapping
+
+from slimfix.migration.account import VariableFate
+from slimfix.parity.result import ParityResult
+
+
+@dataclasses.dataclass(frozen=True)
+class MigrationResult:
+    """What went in, what came out, and the proof that they are the same.
+
+    Attributes:
+      checkpoint: checkpoint prefix that was read.
+      meta: path of the .meta file that was read.
+      inputs: Keras input name by tensor name.
+      outputs: tensor names.
+      switches: the value that each boolean switch was given, by tensor name.
+      variables: every variable of the checkpoint, with its fate.
+      notes: 'scope: note' lines where training will differ from slim.
+      parity: the proof.
+      files: what each written file is, by its path.
+    """
+
+    checkpoint: str
+    meta: str
+    inputs: Mapping[str, str]
+    outputs: tuple[str, ...]
+    switches: Mapping[str, bool]
+    variables: tuple[VariableFate, ...]
+    notes: tuple[str, ...]
+    parity: ParityResult
+    files: Mapping[str, str]
