@@ -1,0 +1,81 @@
+"""The `slimfix` command: finds the verb, parses its flags, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from absl import flags
+
+import slimfix
+from slimfix.errors import SlimfixError, UsageError
+
+# Verb -> what it does. The module of the same name below slimfix.commands does it.
+VERBS = {
+    "migrate": "Turn a TensorFlow 1 checkpoint and its graph into a verified Keras 3 model.",
+}
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def console() -> None:
+    """Entry point of the `slimfix` command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command line.
+
+    Args:
+      arguments: without the program's name.
+    Returns: exit code: 0 done, 1 a check failed, 2 a usage error.
+    """
+    verb: str | None = arguments[0] if arguments else None
+    if verb in (None, "--help", "-h", "help"):
+        print(_overview())
+        return OK if verb else USAGE
+    if verb == "--version":
+        print(f"slimfix {slimfix.__version__}")
+        return OK
+    if verb not in VERBS:
+        print(f"slimfix: no command '{verb}'\n\n{_overview()}", file=sys.stderr)
+        return USAGE
+    return _run(str(verb), arguments[1:])
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    command = importlib.import_module(f"slimfix.commands.{verb}")
+    values = flags.FlagValues()
+    flags.DEFINE_boolean("help", False, "Show this help.", flag_values=values, short_name="h")
+    command.define_flags(values)
+    try:
+        rest = values([f"slimfix {verb}", *arguments])[1:]
+        if values.help:
+            print(f"{VERBS[verb]}\n\nUsage: {command.USAGE}\n\n{_flag_help(values)}")
+            return OK
+        if rest:
+            raise UsageError(f"slimfix {verb} takes flags only; got '{rest[0]}'")
+        return int(command.run(values))
+    except (flags.Error, UsageError) as error:
+        print(f"slimfix {verb}: {error}", file=sys.stderr)
+        return USAGE
+    except (SlimfixError, OSError) as error:
+        print(f"slimfix {verb}: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _overview() -> str:
+    lines = ["Usage: slimfix COMMAND [--flag=value ...]", "", "Commands:"]
+    lines += [f"  {verb:<10} {summary}" for verb, summary in VERBS.items()]
+    lines += ["", "slimfix COMMAND --help lists the flags of a command."]
+    return "\n".join(lines)
+
+
+def _flag_help(values: flags.FlagValues) -> str:
+    lines = ["Flags:"]
+    for name in sorted(values):
+        flag = values[name]
+        if name == flag.name:
+            default = "" if flag.default is None else f" (default: {flag.default_as_str})"
+            lines.append(f"  --{name}\n      {flag.help}{default}")
+    return "\n".join(lines)

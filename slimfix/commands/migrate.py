@@ -1,0 +1,64 @@
+"""`slimfix migrate`: a TensorFlow 1 checkpoint becomes a verified Keras 3 model."""
+
+from __future__ import annotations
+
+import sys
+
+from absl import flags
+
+from slimfix.commands import quiet
+from slimfix.errors import UsageError
+
+USAGE = "slimfix migrate --checkpoint=PREFIX --output_dir=DIR [--flag=value ...]"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command in `values`."""
+    flags.DEFINE_string(
+        "checkpoint", None, "Checkpoint prefix: the path before '.index'.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "meta", None, "Graph of the network; PREFIX.meta if not given.", flag_values=values
+    )
+    flags.DEFINE_list(
+        "inputs",
+        [],
+        "Tensor names that feed the network, with commas; found if the graph leaves no doubt.",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "outputs", [], "Tensor names to compute, with commas; found likewise.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "recording",
+        None,
+        "What the original network computed (.npz); the graph is run now if not given.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "Folder to make: model.keras, parity.json, parity.html. It must not exist.",
+        flag_values=values,
+    )
+
+
+def run(values: flags.FlagValues) -> int:
+    """Migrates and prints the report; raises SlimfixError where it fails."""
+    for name in ("checkpoint", "output_dir"):
+        if not values[name].value:
+            raise UsageError(f"--{name} is missing\nUsage: {USAGE}")
+    quiet.import_tensorflow()
+    from slimfix.pipeline import migrate
+    from slimfix.report.terminal import format_terminal
+
+    result = migrate(
+        checkpoint=values.checkpoint,
+        output_dir=values.output_dir,
+        meta=values.meta,
+        inputs=values.inputs,
+        outputs=values.outputs,
+        recording=values.recording,
+    )
+    print(format_terminal(result, colour=sys.stdout.isatty()))
+    return 0
