@@ -1,0 +1,41 @@
+# Everything runs in .venv, which the first target makes from requirements.lock.
+# Another interpreter: make PYTHON=python3.12 demo
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$name -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+	2>/dev/null && echo $$name && break; done)
+RUN := .venv/bin/python
+READY := .venv/.ready
+
+.PHONY: demo test lint golden lock clean
+
+demo: $(READY)
+	$(RUN) scripts/demo.py
+
+test: $(READY)
+	$(RUN) -m pytest
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "slimfix needs Python 3.10 to 3.13; name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# Writes tests/golden again; needs real TensorFlow 1.15.5 (see tests/golden/README.md).
+golden:
+	python3.7 tests/golden/make_digits.py
+	python3.7 tests/golden/make_micro.py
+
+# Resolves the newest dependencies anew; needs uv.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.10 \
+		--no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock
+
+clean:
+	rm -rf .venv build

@@ -1,0 +1,58 @@
+"""Migrates the digits net that TensorFlow 1.15.5 trained, and counts its right answers again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import numpy as np
+from absl import app, flags
+
+import slimfix
+from slimfix.commands import quiet
+from slimfix.report.terminal import format_terminal
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_DIGITS = os.path.join(_ROOT, "tests", "golden", "digits")
+
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", os.path.join("build", "demo"), "Where to write the model; made anew each time."
+)
+
+
+def main(argv: list[str]) -> None:
+    """Migrates, prints the report, then the accuracy on the test images before and after."""
+    del argv
+    quiet.import_tensorflow()
+    recording = os.path.join(_DIGITS, "good", "recording.npz")
+    shutil.rmtree(_OUTPUT_DIR.value, ignore_errors=True)
+    result = slimfix.migrate(
+        checkpoint=os.path.join(_DIGITS, "good", "model.ckpt"),
+        output_dir=_OUTPUT_DIR.value,
+        recording=recording,
+    )
+    print(format_terminal(result, colour=sys.stdout.isatty()))
+    print(_accuracies(os.path.join(_OUTPUT_DIR.value, "model.keras"), recording))
+
+
+def _accuracies(model_path: str, recording: str) -> str:
+    import keras
+
+    digits = np.load(os.path.join(_DIGITS, "digits.npz"))
+    images = digits["test_images"].reshape(-1, 8, 8, 1).astype(np.float32) / 16
+    before = np.load(recording)["test/logits"].argmax(axis=1)
+    after = keras.models.load_model(model_path).predict(images, verbose=0).argmax(axis=1)
+    labels = digits["test_labels"]
+    return "\n".join(
+        [
+            f"Test accuracy on {len(labels)} images",
+            f"  TensorFlow 1.15.5, as recorded  {np.mean(before == labels):.4f}",
+            f"  Keras, as migrated              {np.mean(after == labels):.4f}",
+            f"  same answer on                  {np.sum(before == after)} of {len(labels)}",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    app.run(main)
