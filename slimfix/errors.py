@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
 
 class SlimfixError(Exception):
@@ -30,7 +30,13 @@ class CheckpointMismatchError(MigrationError):
 
 
 class ParityError(SlimfixError):
-    """The migrated model does not compute what the original graph computes."""
+    """The migrated model does not compute what the original graph computes.
+
+    Attributes:
+      result: the MigrationResult with everything that was measured, where there is one.
+    """
+
+    result: Any = None
 
 
 class UpdateOpsError(SlimfixError):
@@ -43,6 +49,11 @@ class SaverError(SlimfixError):
 
 class UnsupportedEnvironmentError(SlimfixError):
     """The installed packages cannot do what was asked, e.g. tf_keras is missing."""
+
+
+def count(number: int, noun: str) -> str:
+    """Returns '1 layer' or '2 layers'."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def explain(

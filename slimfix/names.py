@@ -57,6 +57,12 @@ def join_tensor_name(node: str, index: int) -> str:
     return f"{node}:{index}"
 
 
+def fed_name(tensor: str) -> str:
+    """Returns the name of the placeholder that stands for a tensor: 'batch:1' gives 'batch__1'."""
+    node, index = split_tensor_name(tensor)
+    return f"{node}__{index}" if index else node
+
+
 def parent_scope(name: str) -> str:
     """Returns the name without its last part: 'a/b/c' gives 'a/b', and 'c' gives ''."""
     return name.rpartition("/")[0]
@@ -80,8 +86,9 @@ def is_statistic_name(variable: str) -> bool:
 def role_of(variable: str, variables: Collection[str]) -> Role:
     """Returns the role of a checkpoint variable.
 
-    A slot or a shadow is one only beside the variable it belongs to, so that a layer that
-    happens to be called 'Momentum' stays a weight.
+    A slot is one only beside the variable it belongs to, so that a layer that happens to be
+    called 'Momentum' stays a weight. A shadow is known by its name alone: some checkpoints hold
+    shadows without their variables.
 
     Args:
       variable: variable name, no ':0'.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slimfix.errors import CheckpointError, explain
+from slimfix.errors import CheckpointError, count, explain
 
 _NOT_A_PREFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
@@ -91,8 +91,8 @@ def _check_prefix(prefix: str) -> None:
         found = sorted(path[: -len(".index")] for path in glob.glob(f"{prefix}/*.index"))
         raise CheckpointError(
             explain(
-                f"'{prefix}' is a folder, not a checkpoint prefix; it holds {len(found)} "
-                "checkpoints",
+                f"'{prefix}' is a folder, not a checkpoint prefix; it holds "
+                f"{count(len(found), 'checkpoint')}",
                 found,
                 fix="name the prefix: the path of the .index file without '.index'.",
             )

@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any
 
 from slimfix import names
-from slimfix.graphdef import statistics
+from slimfix.graphdef import updates as found_updates
 from slimfix.graphdef.fused import find_fused
 from slimfix.graphdef.normalisation import Normalisation
-from slimfix.graphdef.statistics import Update
+from slimfix.graphdef.updates import Update
 from slimfix.graphdef.variables import VARIABLE_OPS, trace_variable
 from slimfix.graphdef.view import GraphView
 from slimfix.graphdef.written_out import find_written_out
@@ -96,13 +96,13 @@ def _reads_statistic(view: GraphView, tensor: str) -> bool:
 
 
 def _read_layer(view: GraphView, found: Normalisation) -> BatchNormLayer | None:
-    mean_updates = statistics.find_updates(view, found.batch_mean, found.nodes)
-    variance_updates = statistics.find_updates(view, found.batch_variance, found.nodes)
-    moving_mean = found.moving_mean or statistics.last_assigned(view, mean_updates)
-    moving_variance = found.moving_variance or statistics.last_assigned(view, variance_updates)
+    mean_updates = found_updates.find_updates(view, found.batch_mean, found.nodes)
+    variance_updates = found_updates.find_updates(view, found.batch_variance, found.nodes)
+    moving_mean = found.moving_mean or found_updates.last_assigned(view, mean_updates)
+    moving_variance = found.moving_variance or found_updates.last_assigned(view, variance_updates)
     if found.kind == "written out" and found.mode == "training" and not moving_variance:
         return None
-    updates = statistics.add_counters(view, mean_updates + variance_updates)
+    updates = found_updates.add_counters(view, mean_updates + variance_updates)
     gamma = _find_parameter(view, found.scale, excluded=())
     beta = _find_parameter(view, found.offset, excluded=(gamma,))
     variables = [name for name in (moving_mean, moving_variance, beta, gamma) if name]
@@ -119,7 +119,7 @@ def _read_layer(view: GraphView, found: Normalisation) -> BatchNormLayer | None:
         moving_variance=moving_variance,
         extras=_list_extras(updates, (moving_mean, moving_variance)),
         epsilon=found.epsilon,
-        decay=statistics.read_decay(view, updates, (moving_mean, moving_variance), trains_when),
+        decay=found_updates.read_decay(view, updates, (moving_mean, moving_variance), trains_when),
         update_ops=tuple(update.node for update in updates),
         normalise_ops=found.nodes,
         data_format=found.data_format,

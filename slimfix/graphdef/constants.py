@@ -21,7 +21,7 @@ def read_scalar(view: GraphView, tensor: str, taken_when: bool = True) -> float 
 
     Args:
       view: the graph.
-      tensor: tensor name. Identity, Cast, Switch, Sub and Merge of constants are followed.
+      tensor: tensor name. Identity, Cast, Switch, Sub, RealDiv and Merge of constants are followed.
       taken_when: which side of a `tf.cond` to read: the one that runs for this value.
     """
     node = view.producer(tensor)
@@ -30,9 +30,11 @@ def read_scalar(view: GraphView, tensor: str, taken_when: bool = True) -> float 
         return plain_float(value.reshape(-1)[0]) if value.size == 1 else None
     if node.op in ("Identity", "Cast", "Switch"):
         return read_scalar(view, node.inputs[0], taken_when)
-    if node.op == "Sub":
+    if node.op in ("Sub", "RealDiv"):
         left, right = (read_scalar(view, each, taken_when) for each in node.inputs)
-        return None if left is None or right is None else left - right
+        if left is None or right is None or (node.op == "RealDiv" and right == 0):
+            return None
+        return left - right if node.op == "Sub" else left / right
     if node.op == "Merge":
         return _read_merged(view, node.inputs, taken_when)
     return None

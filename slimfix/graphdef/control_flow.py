@@ -12,6 +12,8 @@ from typing import Iterable
 from slimfix import names
 from slimfix.graphdef.view import GraphView, Node
 
+BOOL = 10  # DTBOOL in tensorflow/core/framework/types.proto
+
 
 @dataclasses.dataclass(frozen=True)
 class Branch:
@@ -86,3 +88,8 @@ def _read_branch(view: GraphView, entrance: Node, tensor: str) -> Branch:
     while view.producer(predicate).op in ("Identity", "Switch"):
         predicate = view.producer(predicate).inputs[0]
     return Branch(predicate, taken_when=names.split_tensor_name(tensor)[1] == 1)
+
+
+def is_switch(node: Node) -> bool:
+    """Tells whether a node is a boolean placeholder, as `is_training` mostly is."""
+    return node.op in ("Placeholder", "PlaceholderWithDefault") and node.attr("dtype") == BOOL

@@ -11,7 +11,7 @@ from slimfix.graphdef.normalisation import Normalisation
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView, Node
 
-_FUSED_OPS = frozenset(["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"])
+FUSED_OPS = frozenset(["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"])
 
 
 def find_fused(view: GraphView) -> list[Normalisation]:
@@ -21,7 +21,7 @@ def find_fused(view: GraphView) -> list[Normalisation]:
     single = [
         _read_single(view, node)
         for node in view.nodes.values()
-        if node.op in _FUSED_OPS and node.name not in paired
+        if node.op in FUSED_OPS and node.name not in paired
     ]
     return switched + single
 
@@ -33,7 +33,7 @@ def _joins(view: GraphView, node: Node) -> bool:
     if any(names.split_tensor_name(tensor)[1] != 0 for tensor in node.inputs):
         return False
     sources = [view.producer(tensor) for tensor in node.inputs]
-    return all(each.op in _FUSED_OPS for each in sources) and (
+    return all(each.op in FUSED_OPS for each in sources) and (
         _is_training(sources[0]) != _is_training(sources[1])
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slimfix.graphdef.view import GraphView, Node
 
-VARIABLE_OPS = frozenset(["Variable", "VariableV2", "VarHandleOp"])
+VARIABLE_OPS = frozenset(["AutoReloadVariable", "Variable", "VariableV2", "VarHandleOp"])
 ASSIGN_OPS = frozenset(
     [
         "Assign",

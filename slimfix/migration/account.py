@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Sequence
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
+from slimfix.errors import MigrationError, count, explain
+from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.migration.function import Function
 from slimfix.migration.records import ModelPlan
 
 
@@ -39,23 +43,49 @@ _REASONS = {
     names.Role.OPTIMIZER_SLOT: "optimizer state; a Keras optimizer starts anew",
     names.Role.SHADOW: "moving-average shadow; the raw value was migrated",
     names.Role.STEP: "training step counter",
-    names.Role.MOVING_STATISTIC: "read in training only",
-    names.Role.WEIGHT: "not read between the chosen inputs and outputs",
 }
+_TRAINING_ONLY = "read in training only"
+_NOT_READ = "not read between the chosen inputs and outputs"
 
 
-def account_for(checkpoint: Checkpoint, plan: ModelPlan) -> tuple[VariableFate, ...]:
-    """Returns the fate of every variable of the checkpoint, in the checkpoint's order."""
+def account_for(
+    checkpoint: Checkpoint,
+    plan: ModelPlan,
+    function: Function,
+    layers: Sequence[BatchNormLayer],
+) -> tuple[VariableFate, ...]:
+    """Returns the fate of every variable of the checkpoint, in the checkpoint's order.
+
+    Args:
+      checkpoint: what was saved.
+      plan: says which weight holds which variable.
+      function: says which variables the network reads.
+      layers: its batch-norm layers, for the statistics that only training reads.
+    Raises: MigrationError: the network reads a variable that no weight holds.
+    """
     holders: dict[str, list[str]] = {name: [] for name in checkpoint.variables}
     for layer in plan.layers:
         for weight in layer.weights:
             path = f"{layer.name}/{weight.name}"
             if path not in holders[weight.variable]:
                 holders[weight.variable].append(path)
+    lost = sorted(name for name in set(function.variables.values()) if not holders[name])
+    if lost:
+        raise MigrationError(
+            explain(
+                f"{count(len(lost), 'variable')} that the network reads would be lost",
+                [f"'{name}'" for name in lost],
+                cause="a converter of slimfix forgot them.",
+                fix="report it, with the graph.",
+            )
+        )
+    training_only = {name for layer in layers for name in layer.extras}
     fates = []
     for name, spec in checkpoint.variables.items():
         role = names.role_of(name, checkpoint.variables)
-        reason = "" if holders[name] else _REASONS[role]
+        reason = _REASONS.get(role, _TRAINING_ONLY if name in training_only else _NOT_READ)
+        if holders[name]:
+            reason = ""
         fates.append(
             VariableFate(name, spec.shape, spec.dtype, role.value, tuple(holders[name]), reason)
         )

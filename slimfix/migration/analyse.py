@@ -29,15 +29,16 @@ def analyse(
       MigrationError: TensorFlow refuses the graph, e.g. for shapes that do not fit.
     """
     graph = _import(resolved, checkpoint, input_shapes)
-    shapes = {tensor: _shape(graph, tensor) for tensor in _all_tensors(resolved)}
+    fed = {tensor: names.fed_name(tensor) + ":0" for tensor in resolved.inputs}
+    shapes = {tensor: _shape(graph, tensor, fed) for tensor in _all_tensors(resolved)}
     constants = _fold(graph, resolved)
     aliases = _skip_neutral(resolved, constants, shapes)
     return _reduced(resolved, constants, shapes, aliases)
 
 
-def _shape(graph: Any, tensor: str) -> Shape:
+def _shape(graph: Any, tensor: str, fed: Mapping[str, str]) -> Shape:
     try:
-        shape = graph.get_tensor_by_name(tensor).shape
+        shape = graph.get_tensor_by_name(fed.get(tensor, tensor)).shape
     except KeyError as error:
         raise UsageError(f"The graph has no tensor '{tensor}': {error.args[0]}") from error
     return None if shape.rank is None else tuple(shape.as_list())
@@ -57,13 +58,14 @@ def _import(
     import tensorflow.compat.v1 as tf
 
     graph_def = tf.GraphDef()
+    fed = {tensor: names.fed_name(tensor) for tensor in resolved.inputs}
     for tensor, (shape, dtype) in input_shapes.items():
         _add_placeholder(graph_def, tensor, shape, dtype)
     for tensor, variable in resolved.variables.items():
         spec = checkpoint.variables[variable]
         _add_placeholder(graph_def, tensor, spec.shape, tf.as_dtype(spec.dtype).as_datatype_enum)
     for node in resolved.nodes.values():
-        _add_node(graph_def, node)
+        _add_node(graph_def, node, fed)
     graph = tf.Graph()
     with graph.as_default():
         try:
@@ -95,7 +97,7 @@ def _import_error(error: Exception) -> MigrationError:
 
 
 def _add_placeholder(graph_def: Any, tensor: str, shape: Shape, dtype: int) -> None:
-    node = graph_def.node.add(name=names.split_tensor_name(tensor)[0], op="Placeholder")
+    node = graph_def.node.add(name=names.fed_name(tensor), op="Placeholder")
     node.attr["dtype"].type = dtype
     if shape is None:
         node.attr["shape"].shape.unknown_rank = True
@@ -105,12 +107,13 @@ def _add_placeholder(graph_def: Any, tensor: str, shape: Shape, dtype: int) -> N
         node.attr["shape"].shape.dim.add(size=-1 if size is None else size)
 
 
-def _add_node(graph_def: Any, node: Node) -> None:
+def _add_node(graph_def: Any, node: Node, fed: Mapping[str, str]) -> None:
+    inputs = [fed.get(tensor, tensor) for tensor in node.inputs]
     if node.op == DROPOUT:
-        proto = graph_def.node.add(name=node.name, op="Identity", input=node.inputs)
+        proto = graph_def.node.add(name=node.name, op="Identity", input=inputs)
         proto.attr["T"].type = 1  # DT_FLOAT
         return
-    proto = graph_def.node.add(name=node.name, op=node.op, input=node.inputs)
+    proto = graph_def.node.add(name=node.name, op=node.op, input=inputs)
     for key, value in node.attrs.items():
         if not key.startswith("_"):  # _class, _output_shapes: notes about another graph.
             proto.attr[key].CopyFrom(value)

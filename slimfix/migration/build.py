@@ -56,7 +56,7 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         sources = [tensors[tensor] for tensor in record.inputs]
         takes_list = record.target.startswith("layers.") and len(sources) > 1
         tensors[record.output] = operation(sources) if takes_list else operation(*sources)
-        made_by = tensors[record.output]._keras_history.operation.name
+        made_by = _name_of(tensors[record.output], record)
         call = calls[made_by] = calls.get(made_by, -1) + 1
         kind = record.target.rpartition(".")[2]
         probes.append(Probe(record.output, made_by, call, record.scope, kind))
@@ -64,6 +64,18 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
     single_input = inputs[0] if len(inputs) == 1 else inputs
     single_output = outputs[0] if len(outputs) == 1 else outputs
     return keras.Model(single_input, single_output, name=name), tuple(probes)
+
+
+def _name_of(tensor: Any, record: LayerRecord) -> str:
+    """Returns the name of what made a tensor; an operation gets the record's, as a layer has.
+
+    Keras counts the names of operations through the whole process, and may well count to one
+    that the graph uses.
+    """
+    operation = tensor._keras_history.operation
+    if record.target.startswith("ops."):
+        operation.name = record.name
+    return str(operation.name)
 
 
 def _operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
@@ -97,13 +109,13 @@ def load_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray])
         for weight in record.weights:
             target = getattr(model.get_layer(record.name), weight.name)
             value = read(weight.variable)
-            if value.size != int(np.prod(target.shape)):
+            if value.shape != tuple(target.shape):
                 wrong.append(
                     f"'{weight.variable}': checkpoint {list(value.shape)}; "
                     f"Keras '{record.name}/{weight.name}' {list(target.shape)}"
                 )
             else:
-                values[target.path] = (target, value.reshape(target.shape))
+                values[target.path] = (target, value)
     wrong += [f"Keras '{w.path}': no variable fills it" for w in _unfilled(model, values)]
     if wrong:
         raise CheckpointMismatchError(
@@ -114,5 +126,10 @@ def load_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray])
 
 
 def _unfilled(model: Any, values: Mapping[str, Any]) -> list[Any]:
-    """Returns the weights left over; the state of dropout's random generator is none."""
-    return [w for w in model.weights if w.path not in values and "seed" not in w.path]
+    return [w for w in model.weights if w.path not in values and w.path not in random_states(model)]
+
+
+def random_states(model: Any) -> set[str]:
+    """Returns the paths of the variables that hold random generators' states: no weights."""
+    generators = [getattr(layer, "seed_generator", None) for layer in model.layers]
+    return {generator.state.path for generator in generators if generator is not None}

@@ -9,24 +9,37 @@ from typing import Any, Mapping, Sequence
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint, read_checkpoint
-from slimfix.errors import MigrationError, UsageError, explain
+from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.view import GraphView
-from slimfix.migration import converters
+from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
 from slimfix.migration.analyse import analyse
 from slimfix.migration.build import Probe, build_model, load_weights
+from slimfix.migration.checks import check_statistics, check_variables
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.planner import Planner, layer_name, plan_model
 from slimfix.migration.records import InputRecord, ModelPlan
-from slimfix.migration.regularizers import find_l2_factors
+from slimfix.migration.regularizers import find_penalties
 from slimfix.migration.resolve import Resolved, resolve
-from slimfix.migration.signature import find_signature
-from slimfix.migration.statistics import check_statistics, check_variables
+from slimfix.migration.signature import Signature, find_signature
+from slimfix.migration.trainable import find_trainable
 
-assert converters  # Importing the package is what fills the registry.
+_CONTROL_FLOW = {
+    "Case",
+    "Enter",
+    "Exit",
+    "If",
+    "LoopCond",
+    "Merge",
+    "NextIteration",
+    "StatelessIf",
+    "StatelessWhile",
+    "Switch",
+    "While",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +48,7 @@ class Migration:
 
     Attributes:
       model: keras.Model with the checkpoint's weights.
+      signature: inputs and outputs, as they are called in the graph.
       plan: its layers as data.
       function: the function of the original graph that it computes.
       probes: where tensors of the graph appear in the model, in data-flow order.
@@ -46,6 +60,7 @@ class Migration:
     """
 
     model: Any
+    signature: Signature
     plan: ModelPlan
     function: Function
     probes: tuple[Probe, ...]
@@ -59,8 +74,8 @@ class Migration:
 def convert(
     checkpoint: str,
     meta: str | None = None,
-    inputs: Sequence[str] = (),
-    outputs: Sequence[str] = (),
+    inputs: str | Sequence[str] = (),
+    outputs: str | Sequence[str] = (),
 ) -> Migration:
     """Returns the Keras model of a TensorFlow 1 checkpoint. Nothing is verified or written.
 
@@ -81,34 +96,68 @@ def convert(
     view = GraphView.from_graph_def(meta_graph.graph_def)
     signature = find_signature(view, inputs, outputs)
     resolved = resolve(view, signature.inputs, signature.outputs)
+    _check_outputs(signature, resolved)
     _check_fed(resolved)
+    _check_control_flow(resolved)
     check_variables(view, sorted(set(resolved.variables.values())), opened)
     _check_inference(resolved)
     layers = _layers_read(view, resolved)
     odd_values = check_statistics(view, layers, opened)
     input_shapes = {tensor: _input_shape(view, tensor) for tensor in signature.inputs}
     function = analyse(resolved, opened, input_shapes)
+    _check_computed(signature, function)
+    penalties, penalty_notes = find_penalties(meta_graph, view)
+    inputs_planned = _input_records(input_shapes)
     planner = Planner(
         function,
         opened,
-        batch_norms={layer.moving_mean: layer for layer in layers if layer.moving_mean},
-        regularizers=find_l2_factors(meta_graph, view),
+        batch_norms=_by_moving_mean(layers),
+        penalties=penalties,
+        trainable=find_trainable(meta_graph),
+        taken_names=[record.name for record in inputs_planned],
     )
-    plan = plan_model(planner, _input_records(input_shapes))
+    plan = plan_model(planner, inputs_planned)
+    fates = account_for(opened, plan, function, layers)
     model, probes = run_eagerly(build_model, plan, _model_name(checkpoint))
     run_eagerly(load_weights, model, plan, opened.read)
     notes = [f"{layer.scope}: {note}" for layer in plan.layers for note in layer.notes]
     return Migration(
         model=model,
+        signature=signature,
         plan=plan,
         function=function,
         probes=probes,
-        variables=account_for(opened, plan),
-        notes=(*odd_values, *notes),
+        variables=fates,
+        notes=(*odd_values, *resolved.notes, *notes, *penalty_notes, *_tied_notes(fates)),
         checkpoint=opened,
         graph_def=meta_graph.graph_def,
         meta=meta,
     )
+
+
+def _by_moving_mean(layers: Sequence[BatchNormLayer]) -> dict[str, BatchNormLayer]:
+    """Returns the slim layer by moving_mean: of several uses of its variables, one that trains.
+
+    A training tower and an evaluation tower share variables; what trains them is what Keras's
+    layer is to do.
+    """
+    found: dict[str, BatchNormLayer] = {}
+    for layer in sorted(layers, key=lambda layer: layer.mode != "inference"):
+        before = found.get(layer.moving_mean or "")
+        if before and before.mode != "inference" and before.decay != layer.decay:
+            layer = dataclasses.replace(layer, decay=None)
+        if layer.moving_mean:
+            found[layer.moving_mean] = layer
+    return found
+
+
+def _tied_notes(fates: Sequence[VariableFate]) -> list[str]:
+    return [
+        f"{fate.variable}: one variable here, {len(fate.weights)} weights in Keras "
+        f"({', '.join(fate.weights)}), which will train apart"
+        for fate in fates
+        if len(fate.weights) > 1
+    ]
 
 
 def _layers_read(view: GraphView, resolved: Resolved) -> Sequence[BatchNormLayer]:
@@ -116,16 +165,69 @@ def _layers_read(view: GraphView, resolved: Resolved) -> Sequence[BatchNormLayer
     return [layer for layer in find_batch_norm_layers(view) if layer.moving_mean in read]
 
 
+def _check_computed(signature: Signature, function: Function) -> None:
+    constant = [
+        asked
+        for asked, tensor in zip(signature.outputs, function.outputs)
+        if tensor in function.constants
+    ]
+    if constant:
+        raise UsageError(
+            explain(
+                f"{count(len(constant), 'output')} would be constant, whatever the inputs",
+                [f"'{tensor}'" for tensor in constant],
+                fix="choose --outputs that depend on the inputs.",
+            )
+        )
+
+
+def _check_outputs(signature: Signature, resolved: Resolved) -> None:
+    given = {*resolved.inputs, *resolved.variables}
+    wrong = [asked for asked, tensor in zip(signature.outputs, resolved.outputs) if tensor in given]
+    if wrong:
+        raise UsageError(
+            explain(
+                f"{count(len(wrong), 'output')} would be an input or a variable as it is",
+                [f"'{tensor}'" for tensor in wrong],
+                fix="choose --outputs that the network computes.",
+            )
+        )
+
+
 def _check_fed(resolved: Resolved) -> None:
-    unfed = [node.name for node in resolved.nodes.values() if node.op == "Placeholder"]
+    cut = {names.split_tensor_name(tensor)[0] for tensor in resolved.inputs}
+    unfed = [
+        node.name
+        for node in resolved.nodes.values()
+        if node.op == "Placeholder" or node.name in cut
+    ]
     if unfed:
         raise UsageError(
             explain(
-                f"The outputs depend on {len(unfed)} placeholders that are no inputs",
-                [f"'{name}:0'" for name in unfed],
+                f"The outputs depend on {count(len(unfed), 'source')} that no input feeds",
+                [f"'{name}' ({_op_of(resolved, name)})" for name in unfed],
                 cause="an output is a loss or a metric, which needs labels; or the network has "
                 "more inputs than were named.",
                 fix="choose other --outputs, or name all --inputs.",
+            )
+        )
+
+
+def _op_of(resolved: Resolved, name: str) -> str:
+    return resolved.nodes[name].op
+
+
+def _check_control_flow(resolved: Resolved) -> None:
+    undecided = [node for node in resolved.nodes.values() if node.op in _CONTROL_FLOW]
+    if undecided:
+        raise UnsupportedOpError(
+            explain(
+                f"{count(len(undecided), 'node')} between inputs and outputs decide by data what "
+                "is computed, or how often",
+                [f"{node.op} '{node.name}'" for node in undecided],
+                cause="a tf.while_loop or tf.map_fn, a tf.cond on computed values, or a graph "
+                "with version 2 control flow.",
+                fix="choose --inputs behind them or --outputs before them.",
             )
         )
 
@@ -153,17 +255,21 @@ def _input_shape(view: GraphView, tensor: str) -> tuple[Shape, int]:
     node = view.producer(tensor)
     index = names.split_tensor_name(tensor)[1]
     shape = node.attr("shape") if node.op.startswith("Placeholder") else None
-    if not shape:
-        known = node.attr("_output_shapes") or []
-        shape = known[index] if index < len(known) else None
+    for key in ("_output_shapes", "output_shapes"):
+        known = node.attr(key) or []
+        shape = shape or (known[index] if index < len(known) else None)
     if not shape:
         raise UsageError(
             explain(
                 f"The graph does not say the shape of input '{tensor}'",
-                cause="it was made with an unknown rank.",
+                cause="it was made with an unknown rank, or it is a single number.",
                 fix="choose an input with a known rank with --inputs.",
             )
         )
+    for key in ("output_types", "component_types"):
+        types = node.attr(key) or []
+        if index < len(types):
+            return shape, int(types[index])
     for key in ("dtype", "DstT", "T"):
         if node.attr(key) is not None:
             return shape, int(node.attr(key))
@@ -175,7 +281,7 @@ def _input_records(input_shapes: Mapping[str, tuple[Shape, int]]) -> Sequence[In
 
     records = []
     for tensor, (shape, dtype) in input_shapes.items():
-        name = layer_name(names.split_tensor_name(tensor)[0])
+        name = layer_name(names.fed_name(tensor))
         records.append(InputRecord(tensor, name, shape or (), tf.as_dtype(dtype).name))
     return records
 

@@ -15,6 +15,7 @@ from slimfix.graphdef.view import Node
 from slimfix.migration import registry
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.records import InputRecord, LayerRecord, ModelPlan, WeightRecord
+from slimfix.migration.regularizers import Penalty
 
 _SCOPE_SEPARATOR = "__"  # Keras layer names may not hold '/', nor PyTorch parameter names '.'.
 
@@ -30,7 +31,8 @@ class Planner:
     Attributes:
       function: the function being planned.
       batch_norms: the slim layer, by variable name of its moving_mean.
-      regularizers: slim's L2 factor, by variable name of the weight.
+      penalties: what slim adds to the loss for a weight, by variable name.
+      trainable: names of the trainable variables; None where the graph does not say.
     """
 
     def __init__(
@@ -38,14 +40,17 @@ class Planner:
         function: Function,
         checkpoint: Checkpoint,
         batch_norms: Mapping[str, BatchNormLayer],
-        regularizers: Mapping[str, float],
+        penalties: Mapping[str, Penalty],
+        trainable: frozenset[str] | None,
+        taken_names: Sequence[str] = (),
     ):
         self.function = function
         self.batch_norms = batch_norms
-        self.regularizers = regularizers
+        self.penalties = penalties
+        self.trainable = trainable
         self._checkpoint = checkpoint
         self._consumers = function.consumers()
-        self._taken: dict[str, tuple[Any, ...]] = {}
+        self._taken: dict[str, tuple[Any, ...]] = dict.fromkeys(taken_names, ())
 
     def producer(self, tensor: str, *ops: str) -> Node | None:
         """Returns the node that makes `tensor` if its op is one of `ops`."""
@@ -68,27 +73,15 @@ class Planner:
         """Returns the static shape of a tensor; None for an unknown rank."""
         return self.function.shapes.get(tensor)
 
-    def weight(self, name: str, tensor: str, shape: Sequence[int] | None = None) -> WeightRecord:
+    def weight(self, name: str, tensor: str) -> WeightRecord:
         """Returns the record of a weight that the variable behind `tensor` fills."""
         variable = self.function.variables[tensor]
-        own = self._checkpoint.variables[variable].shape
-        return WeightRecord(name, variable, tuple(shape) if shape is not None else own)
+        return WeightRecord(name, variable, self._checkpoint.variables[variable].shape)
 
     def regularizer(self, tensor: str) -> dict[str, Any] | None:
-        """Returns the Keras config of the L2 penalty on a weight, None where it has none.
-
-        slim adds s * sum(w^2) / 2 and Keras l2 * sum(w^2), so that l2 = s / 2.
-        Source: tf-slim:tf_slim/layers/regularizers.py, `l2_regularizer`; keras: regularizers.L2.
-        """
-        scale = self.regularizers.get(self.function.variables[tensor])
-        if scale is None:
-            return None
-        return {
-            "class_name": "L2",
-            "config": {"l2": scale / 2.0},
-            "module": "keras.regularizers",
-            "registered_name": None,
-        }
+        """Returns the Keras config of the penalty on a weight, None where it has none."""
+        penalty = self.penalties.get(self.function.variables[tensor])
+        return penalty.keras_config() if penalty else None
 
     def layer(
         self,
@@ -101,6 +94,9 @@ class Planner:
         notes: Sequence[str] = (),
     ) -> LayerRecord:
         """Returns a record whose output is the first output of `node`."""
+        frozen, frozen_notes = self._frozen(weights)
+        if frozen:
+            config = {**config, "trainable": False}
         return LayerRecord(
             name=self._unique_name(scope, (target, repr(config), tuple(weights))),
             scope=scope,
@@ -109,8 +105,25 @@ class Planner:
             inputs=tuple(inputs),
             output=names.join_tensor_name(node.name, 0),
             weights=tuple(weights),
-            notes=tuple(notes),
+            notes=(*notes, *frozen_notes),
         )
+
+    def _frozen(self, weights: Sequence[WeightRecord]) -> tuple[bool, list[str]]:
+        """Tells whether training leaves a layer's weights alone, and what Keras cannot say."""
+        own = {w.variable for w in weights if not names.is_statistic_name(w.variable)}
+        if self.trainable is None or own <= self.trainable:
+            return False, []
+        statistics = [w.variable for w in weights if w.variable not in own]
+        layer = next((self.batch_norms[v] for v in statistics if v in self.batch_norms), None)
+        kept = sorted(names.last_part(variable) for variable in own - self.trainable)
+        if own & self.trainable:
+            return False, [f"slim does not train its {', '.join(kept)}; Keras's layer does"]
+        if layer is not None and layer.mode != "inference":
+            return False, [
+                f"slim does not train its {', '.join(kept)} but moves its statistics; Keras's "
+                "trainable=False would stop both, so that it trains both"
+            ]
+        return True, []
 
     def _unique_name(self, scope: str, identity: tuple[Any, ...]) -> str:
         """A layer that has the same weights as one before it is the same layer, called again."""
@@ -146,7 +159,8 @@ def plan_model(planner: Planner, inputs: Sequence[InputRecord]) -> ModelPlan:
         elif tensor not in done:
             done.add(tensor)
             node = function.nodes.get(names.split_tensor_name(tensor)[0])
-            record = node and registry.convert(planner, node)
+            first = names.split_tensor_name(tensor)[1] == 0
+            record = registry.convert(planner, node) if node and first else None
             if record:
                 pending.append((tensor, record))
                 pending.extend((source, None) for source in reversed(record.inputs))

@@ -13,8 +13,7 @@ class WeightRecord:
     Attributes:
       name: attribute of the Keras layer, e.g. 'kernel' or 'moving_mean'.
       variable: variable name in the checkpoint.
-      shape: of the Keras weight. The values are the variable's, in the same C order: TensorFlow
-        and Keras lay out every kernel alike, so that a reshape is the most that is ever needed.
+      shape: of both; TensorFlow and Keras lay out every kernel alike.
     """
 
     name: str

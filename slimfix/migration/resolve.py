@@ -7,15 +7,18 @@ backward pass keeps what the outputs need.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Mapping, Sequence
 
 from slimfix import names
+from slimfix.graphdef.control_flow import BOOL, is_switch
+from slimfix.graphdef.fused import FUSED_OPS
+from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
-from slimfix.migration.dropout import dropout_rate
+from slimfix.migration.dropout import find_dropout_rate
 
 DROPOUT = "slimfix.Dropout"  # The one op in a Function that TensorFlow does not have.
 
-_BOOL = 10  # DT_BOOL in tensorflow/core/framework/types.proto
 _SAME_TENSOR = {
     "CheckNumerics",
     "EnsureShape",
@@ -27,8 +30,6 @@ _SAME_TENSOR = {
     "Snapshot",
     "StopGradient",
 }
-_VARIABLE_OPS = {"AutoReloadVariable", "VarHandleOp", "Variable", "VariableV2"}
-_FUSED_BATCH_NORM = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Resolved:
     variables: Mapping[str, str]
     aliases: Mapping[str, str]
     switches: Mapping[str, bool]
+    notes: tuple[str, ...]
 
 
 def find_switches(view: GraphView, outputs: Sequence[str]) -> list[str]:
@@ -53,31 +55,56 @@ def find_switches(view: GraphView, outputs: Sequence[str]) -> list[str]:
     ]
 
 
-def is_switch(node: Node) -> bool:
-    """Tells whether a node is a boolean placeholder, as `is_training` mostly is."""
-    return node.op in ("Placeholder", "PlaceholderWithDefault") and node.attr("dtype") == _BOOL
-
-
 def resolve(view: GraphView, inputs: Sequence[str], outputs: Sequence[str]) -> Resolved:
     """Returns the function from `inputs` to `outputs` with every switch at its inference value.
 
     The inference value of a boolean placeholder is the one that leaves fewest batch statistics
     and random numbers in the function, so that `is_inference` is understood as well as
-    `is_training`; where both leave the same, it is False.
+    `is_training`. Where both leave the same it decides something else: then it keeps its own
+    default, or False where it has none, and a note says so.
 
     Args:
       view: the whole graph.
       inputs: tensor names to feed; the graph above them is cut off.
       outputs: tensor names to compute.
     """
-    switches = dict.fromkeys(find_switches(view, outputs), False)
     order = _topological(view, [names.split_tensor_name(tensor)[0] for tensor in outputs], inputs)
-    best = _Pass(view, order, inputs, outputs, switches)
-    for tensor in switches:
-        other = _Pass(view, order, inputs, outputs, {**best.switches, tensor: True})
-        if other.training_marks() < best.training_marks():
-            best = other
-    return best.resolved()
+    defaults = {tensor: _default(view, tensor) for tensor in find_switches(view, outputs)}
+    starts = [defaults, dict.fromkeys(defaults, False), dict.fromkeys(defaults, True)]
+    found = [_improve(_Pass(view, order, inputs, outputs, start)) for start in starts]
+    best = min(found, key=_Pass.training_marks)
+    return best.resolved(_undecided(best))
+
+
+def _default(view: GraphView, switch: str) -> bool:
+    """Returns what a placeholder is when nobody feeds it; False where that is no constant."""
+    node = view.producer(switch)
+    default = view.producer(node.inputs[0]) if node.inputs else node
+    return bool(default.attr("value")) if default.op == "Const" else False
+
+
+def _improve(current: _Pass) -> _Pass:
+    """Flips one switch after the other where that leaves less training in the function."""
+    for tensor in current.switches:
+        flipped = current.flipped(tensor)
+        if flipped.training_marks() < current.training_marks():
+            current = flipped
+    return current
+
+
+def _undecided(chosen: _Pass) -> list[str]:
+    """Returns notes on switches that change the function, but not from training to inference."""
+    notes = []
+    for tensor, value in chosen.switches.items():
+        other = chosen.flipped(tensor)
+        if (
+            other.training_marks() == chosen.training_marks()
+            and other.needed_nodes() != chosen.needed_nodes()
+        ):
+            notes.append(
+                f"{tensor}: taken as {value}; this switch decides something else than training"
+            )
+    return notes
 
 
 def _topological(view: GraphView, ends: Sequence[str], inputs: Sequence[str]) -> list[Node]:
@@ -112,6 +139,7 @@ class _Pass:
         switches: Mapping[str, bool],
     ):
         self.view = view
+        self.order = order
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.switches = dict(switches)
@@ -121,20 +149,37 @@ class _Pass:
         self._dead_nodes: set[str] = set()
         self._dead_tensors: set[str] = set()
         self._booleans: dict[str, bool] = {}
+        self._left_out: dict[str, str] = {}
+        self._cut = {names.split_tensor_name(tensor)[0] for tensor in inputs}
+        self.aliases.update({tensor: tensor for tensor in inputs})
         for node in order:
             self._visit(node)
+
+    def flipped(self, switch: str) -> _Pass:
+        """Returns the pass with the other value of one switch."""
+        switches = {**self.switches, switch: not self.switches[switch]}
+        return _Pass(self.view, self.order, self.inputs, self.outputs, switches)
+
+    def needed_nodes(self) -> dict[str, Node]:
+        """Returns the nodes that the outputs need, by name."""
+        return self._needed
 
     def training_marks(self) -> int:
         """Counts the nodes in the function that only a network in training needs."""
         return sum(
-            (node.op in _FUSED_BATCH_NORM and node.attr("is_training", True))
+            (node.op in FUSED_OPS and node.attr("is_training", True))
             or node.op == "SquaredDifference"
             or node.op.startswith(("Random", "StatelessRandom"))
-            for node in self._needed().values()
+            for node in self._needed.values()
         )
 
-    def resolved(self) -> Resolved:
-        nodes = self._needed()
+    def resolved(self, notes: Sequence[str]) -> Resolved:
+        """Returns the function as data.
+
+        Args:
+          notes: to add to those on training branches that were left out.
+        """
+        nodes = self._needed
         read = {tensor for node in nodes.values() for tensor in node.inputs}
         outputs = tuple(self.aliases.get(tensor, tensor) for tensor in self.outputs)
         return Resolved(
@@ -148,8 +193,15 @@ class _Pass:
             },
             aliases=self.aliases,
             switches=self.switches,
+            notes=(*notes, *(note for name, note in self._left_out.items() if self._reads(name))),
         )
 
+    def _reads(self, merge: str) -> bool:
+        """Tells whether the function reads what a conditional hands through."""
+        tensor = self.aliases[names.join_tensor_name(merge, 0)]
+        return names.split_tensor_name(tensor)[0] in self._needed or tensor in self.inputs
+
+    @functools.cached_property
     def _needed(self) -> dict[str, Node]:
         wanted: set[str] = set()
         pending = [self.aliases.get(tensor, tensor) for tensor in self.outputs]
@@ -159,13 +211,14 @@ class _Pass:
             if tensor in self.inputs or tensor in self.variables or name in wanted:
                 continue
             wanted.add(name)
-            pending.extend(self.kept[name].inputs)
+            if name in self.kept:
+                pending.extend(self.kept[name].inputs)
         return {name: node for name, node in self.kept.items() if name in wanted}
 
     def _visit(self, node: Node) -> None:
         own = names.join_tensor_name(node.name, 0)
-        if own in self.inputs:
-            self.aliases[own] = own
+        if node.name in self._cut:  # Other outputs of a node that is fed stay what they are.
+            self.kept[node.name] = dataclasses.replace(node, inputs=(), control_inputs=())
             return
         if own in self.switches:
             self._booleans[own] = self.switches[own]
@@ -176,7 +229,7 @@ class _Pass:
             self._visit_switch(node, inputs)
         elif node.op in ("Merge", "RefMerge") and self._visit_merge(node, inputs):
             pass
-        elif node.op in _VARIABLE_OPS:
+        elif node.op in VARIABLE_OPS:
             self.variables[own] = node.name
             self.aliases[own] = own
         elif node.op in _SAME_TENSOR and own not in self.switches and inputs:
@@ -199,11 +252,14 @@ class _Pass:
 
     def _visit_switch(self, node: Node, inputs: tuple[str, ...]) -> None:
         value = self._booleans.get(node.inputs[1])
+        if value is None:  # A loop, or a condition on data: not ours to decide.
+            self.kept[node.name] = dataclasses.replace(node, inputs=inputs, control_inputs=())
+            return
         for index in (0, 1):
             output = names.join_tensor_name(node.name, index)
             self.aliases[output] = inputs[0]
             self._copy_boolean(node.inputs[0], output)
-            if value is not None and bool(index) != value:
+            if bool(index) != value:
                 self._dead_tensors.add(output)
 
     def _visit_merge(self, node: Node, inputs: tuple[str, ...]) -> bool:
@@ -216,18 +272,48 @@ class _Pass:
         self.aliases[own] = inputs[live]
         self._copy_boolean(node.inputs[live], own)
         if not self._tensor_is_dead(own):
-            for other, is_dead in zip(node.inputs, dead):
-                if is_dead and self._add_dropout(node, inputs[live], other):
-                    self.aliases[own] = own
+            others = [tensor for tensor, is_dead in zip(node.inputs, dead) if is_dead]
+            self._visit_training_branch(node, inputs[live], others[0])
         return True
 
-    def _add_dropout(self, merge: Node, kept: str, dropped: str) -> bool:
-        """Keeps the conditional as a Dropout node if its training branch drops units of `kept`."""
-        found = dropout_rate(self.view, dropped, lambda tensor: self.aliases.get(tensor) == kept)
-        if found is None:
+    def _visit_training_branch(self, merge: Node, kept: str, dropped: str) -> None:
+        """Keeps a conditional as a Dropout node if that is what its other branch does to `kept`.
+
+        A branch that hands the same tensor through, another form of a batch norm, or statistics
+        that only training reads have no part in the function. Anything else is noted.
+        """
+
+        def is_kept(tensor: str) -> bool:
+            return self.aliases.get(tensor, tensor) == kept
+
+        own = names.join_tensor_name(merge.name, 0)
+        rate = find_dropout_rate(self.view, dropped, is_kept)
+        if rate is not None:
+            self.kept[merge.name] = Node(merge.name, DROPOUT, (kept,), (), {"rate": rate})
+            self.aliases[own] = own
+        elif not is_kept(dropped) and not self._is_statistic(kept):
+            self._left_out[merge.name] = f"{own}: what it does in training was not migrated"
+
+    def _is_statistic(self, tensor: str) -> bool:
+        """Tells whether a tensor is a variable, a constant, or made by a fused batch norm."""
+        if tensor in self.inputs:
             return False
-        self.kept[merge.name] = Node(merge.name, DROPOUT, (kept,), (), {"rate": found.rate})
-        return True
+        if tensor in self.variables:
+            return True
+        node = self.kept.get(names.split_tensor_name(tensor)[0])
+        return node is not None and (node.op in FUSED_OPS or not self._depends_on_inputs(node))
+
+    def _depends_on_inputs(self, node: Node) -> bool:
+        pending, seen = list(node.inputs), set()
+        while pending:
+            tensor = pending.pop()
+            if tensor in self.inputs:
+                return True
+            name = names.split_tensor_name(tensor)[0]
+            if name in self.kept and name not in seen:
+                seen.add(name)
+                pending.extend(self.kept[name].inputs)
+        return False
 
     def _copy_boolean(self, source: str, target: str) -> None:
         if source in self._booleans:
@@ -235,7 +321,7 @@ class _Pass:
 
     def _evaluate_boolean(self, node: Node, own: str) -> None:
         known: list[bool | None] = [self._booleans.get(tensor) for tensor in node.inputs]
-        if node.op == "Const" and node.attr("dtype") == _BOOL and node.attr("value").ndim == 0:
+        if node.op == "Const" and node.attr("dtype") == BOOL and node.attr("value").ndim == 0:
             self._booleans[own] = bool(node.attr("value"))
         elif node.op == "LogicalNot" and known[0] is not None:
             self._booleans[own] = not known[0]

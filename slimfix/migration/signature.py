@@ -7,9 +7,9 @@ from typing import Iterable, Sequence
 
 from slimfix import names
 from slimfix.errors import MigrationError, UsageError, explain
+from slimfix.graphdef.control_flow import is_switch
+from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.view import GraphView, Node
-from slimfix.migration.resolve import is_switch
-from slimfix.migration.statistics import OPTIMIZER_UPDATES
 
 _FLOAT_TYPES = {1, 2, 14, 19}  # DT_FLOAT, DT_DOUBLE, DT_BFLOAT16, DT_HALF
 _WEIGHTED_OPS = {
@@ -45,7 +45,7 @@ class Signature:
 
 
 def find_signature(
-    view: GraphView, inputs: Sequence[str] = (), outputs: Sequence[str] = ()
+    view: GraphView, inputs: str | Sequence[str] = (), outputs: str | Sequence[str] = ()
 ) -> Signature:
     """Returns the network's inputs and outputs, as given or else as the graph leaves no doubt.
 
@@ -61,10 +61,14 @@ def find_signature(
       UsageError: a name that is not in the graph; or more than one candidate: all are listed.
       MigrationError: no candidate.
     """
-    inputs = tuple(_known_tensor(view, name) for name in inputs)
-    outputs = tuple(_known_tensor(view, name) for name in outputs)
+    inputs = tuple(_known_tensor(view, name) for name in _as_names(inputs))
+    outputs = tuple(_known_tensor(view, name) for name in _as_names(outputs))
     found_inputs = inputs or _find_inputs(view, outputs)
     return Signature(found_inputs, outputs or _find_outputs(view, found_inputs))
+
+
+def _as_names(given: str | Sequence[str]) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given
 
 
 def _known_tensor(view: GraphView, name: str) -> str:
@@ -77,7 +81,7 @@ def _known_tensor(view: GraphView, name: str) -> str:
         explain(
             f"The graph has no tensor '{name}'" + ("; near names" if near else ""),
             [f"'{found}:0' ({view.nodes[found].op})" for found in near],
-            fix="name tensors as in the graph, e.g. --outputs=net/logits/BiasAdd:0.",
+            fix="name the tensor as it is called in the graph, e.g. net/logits/BiasAdd:0.",
         )
     )
 
@@ -95,9 +99,10 @@ def _find_inputs(view: GraphView, outputs: Sequence[str]) -> tuple[str, ...]:
         raise MigrationError(
             explain(
                 "No input found: no placeholder of the graph reaches a layer with weights",
-                [f"'{node.name}:0'" for node in placeholders],
+                [f"'{node.name}:0' ({node.op})" for node in _batch_sources(view)],
                 cause="the training graph reads its batches from queues or a dataset iterator.",
-                fix="name the tensor that holds the images with --inputs=NAME:0.",
+                fix="name the tensor that holds the images, among those above or behind them, "
+                "with --inputs=NAME:0.",
             )
         )
     return _the_only(found, "input", "--inputs")
@@ -106,11 +111,18 @@ def _find_inputs(view: GraphView, outputs: Sequence[str]) -> tuple[str, ...]:
 def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
     roots = {names.split_tensor_name(tensor)[0] for tensor in inputs}
     others = [
-        node.name
+        node
         for node in view.nodes.values()
         if node.op in _PLACEHOLDERS and node.name not in roots and not is_switch(node)
     ]
-    from_others = view.descendants(others, control=False)
+    # What else a node that is fed gives, such as the labels of a batch, is no input.
+    beside = [r for root in roots for r in view.consumers(root, control=False)]
+    from_others = view.descendants(
+        [node.name for node in others]
+        + [r.name for r in beside if _reads_beside(r, roots, inputs)],
+        control=False,
+        stop=lambda node: node.name in roots,
+    )
     forward = _without_gradients(view, view.descendants(roots, control=False)) - from_others
     ends = [
         node
@@ -131,6 +143,19 @@ def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
             )
         )
     return _the_only(ends, "output", "--outputs")
+
+
+def _batch_sources(view: GraphView) -> list[Node]:
+    """Returns the nodes that hand out batches: dataset iterators and queues."""
+    heads = ("IteratorGetNext", "QueueDequeue", "OneShotIterator")
+    return [node for node in view.nodes.values() if node.op.startswith(heads)]
+
+
+def _reads_beside(reader: Node, roots: set[str], inputs: Sequence[str]) -> bool:
+    return any(
+        names.split_tensor_name(tensor)[0] in roots and tensor not in inputs
+        for tensor in reader.inputs
+    )
 
 
 def _reaches_a_layer(view: GraphView, placeholder: Node) -> bool:

@@ -210,6 +210,52 @@ def test_arithmetic_with_scalars(x, prove):
     assert sorted(kinds) == ["divide", "multiply", "subtract", "subtract"]
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, c: x - c,
+        lambda x, c: c - x,
+        lambda x, c: x + c,
+        lambda x, c: c * x,
+    ],
+)
+def test_arithmetic_with_channels(x, prove, build):
+    """Mean subtraction and the like, as in front of VGG and ResNet."""
+    import tensorflow.compat.v1 as tf
+
+    kinds, _ = prove(build(x, tf.constant([123.68, 116.78, 103.94, 0.017])))
+    assert kinds == ["Rescaling"]
+
+
+def test_squeeze_and_excite(x, prove):
+    import tensorflow.compat.v1 as tf
+
+    squeezed = tf.reduce_mean(x, [1, 2], keepdims=True)
+    kinds, _ = prove(x * tf.sigmoid(squeezed))
+    assert sorted(kinds) == ["Activation", "GlobalAveragePooling2D", "Multiply"]
+
+
+def test_swish(x, prove):
+    import tensorflow.compat.v1 as tf
+
+    kinds, _ = prove(x * tf.sigmoid(x))
+    assert sorted(kinds) == ["Activation", "Multiply"]
+
+
+def test_the_global_image_format_of_keras_has_no_say(x, prove):
+    import keras
+
+    from slimfix import slim
+
+    net = slim.avg_pool2d(slim.conv2d(x, 3, [3, 2], scope="c"), 2, scope="p")
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        prove(slim.flatten(net))
+    finally:
+        keras.config.set_image_data_format(before)
+
+
 def test_reshape_squeeze_and_expand(x, prove):
     import tensorflow.compat.v1 as tf
 

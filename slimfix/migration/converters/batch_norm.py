@@ -8,16 +8,16 @@ import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import Node
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord, WeightRecord
 from slimfix.migration.registry import converts
 
-_FUSED_OPS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 _SLIM_DECAY = 0.999  # Default of slim.batch_norm, for layers whose graph never updates anything.
 
 
-@converts(*_FUSED_OPS)
+@converts(*FUSED_OPS)
 def fused(planner: Planner, node: Node) -> LayerRecord | None:
     return _fused(planner, node, node, node.inputs[0])
 
@@ -25,7 +25,7 @@ def fused(planner: Planner, node: Node) -> LayerRecord | None:
 @converts("Reshape")
 def fused_rank_2(planner: Planner, node: Node) -> LayerRecord | None:
     """slim normalises [batch, channels] as [batch, 1, 1, channels] and reshapes back."""
-    inner = planner.producer(node.inputs[0], *_FUSED_OPS)
+    inner = planner.producer(node.inputs[0], *FUSED_OPS)
     if inner is None or not planner.only_consumer_is(node.inputs[0], node):
         return None
     before = planner.producer(inner.inputs[0], "Reshape")

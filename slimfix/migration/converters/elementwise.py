@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from slimfix.graphdef.view import Node
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
@@ -16,7 +20,7 @@ _LAYERS = {
     "Minimum": "layers.Minimum",
     "Sub": "layers.Subtract",
 }
-_WITH_CONSTANT = {
+_WITH_SCALAR = {
     "Add": "ops.add",
     "AddV2": "ops.add",
     "Mul": "ops.multiply",
@@ -29,19 +33,19 @@ _WITH_CONSTANT = {
 
 @converts(*_LAYERS)
 def two_tensors(planner: Planner, node: Node) -> LayerRecord | None:
-    shapes = {planner.shape(tensor) for tensor in node.inputs}
+    """Shapes may broadcast, but not to another rank: Keras and TensorFlow align ranks alike."""
+    shapes = [planner.shape(tensor) for tensor in node.inputs]
+    ranks = {None if shape is None else len(shape) for shape in shapes}
     computed = all(_is_computed(planner, tensor) for tensor in node.inputs)
-    if len(node.inputs) < 2 or len(shapes) != 1 or not computed:
+    if len(node.inputs) < 2 or len(ranks) != 1 or None in ranks or not computed:
         return None
     return planner.layer(_LAYERS[node.op], node.name, node.inputs, node, {})
 
 
-@converts(*_WITH_CONSTANT)
+@converts(*_WITH_SCALAR)
 def tensor_and_scalar(planner: Planner, node: Node) -> LayerRecord | None:
-    """Scalars only: a constant array has no place in a Keras model that is saved as text."""
-    names = ("x1", "x2")
     config, tensors = {}, []
-    for name, tensor in zip(names, node.inputs):
+    for name, tensor in zip(("x1", "x2"), node.inputs):
         value = planner.constant(tensor)
         if value is not None and value.ndim == 0:
             config[name] = float(value)
@@ -49,7 +53,35 @@ def tensor_and_scalar(planner: Planner, node: Node) -> LayerRecord | None:
             tensors.append(tensor)
     if len(config) != 1 or len(tensors) != 1:
         return None
-    return planner.layer(_WITH_CONSTANT[node.op], node.name, tensors, node, config)
+    return planner.layer(_WITH_SCALAR[node.op], node.name, tensors, node, config)
+
+
+@converts("Add", "AddV2", "Mul", "Sub")
+def tensor_and_channels(planner: Planner, node: Node) -> LayerRecord | None:
+    """A constant for each channel, as in mean subtraction: scale * x + offset.
+
+    Not division: Keras reads a list as float32, and 1 / c is none.
+    """
+    left, right = (planner.constant(tensor) for tensor in node.inputs)
+    value = right if left is None else left
+    source = node.inputs[0] if left is None else node.inputs[1]
+    shape = planner.shape(source)
+    if value is None or not shape or not _is_computed(planner, source):
+        return None
+    if value.ndim != 1 or value.shape[0] != shape[-1]:
+        return None
+    config = _rescaling(node.op, value.astype(np.float64), constant_first=left is not None)
+    return planner.layer("layers.Rescaling", node.name, [source], node, config)
+
+
+def _rescaling(op: str, value: np.ndarray, constant_first: bool) -> dict[str, Any]:
+    if op in ("Add", "AddV2"):
+        return {"scale": 1.0, "offset": value.tolist()}
+    if op == "Mul":
+        return {"scale": value.tolist(), "offset": 0.0}
+    if constant_first:
+        return {"scale": -1.0, "offset": value.tolist()}
+    return {"scale": 1.0, "offset": (-value).tolist()}
 
 
 def _is_computed(planner: Planner, tensor: str) -> bool:

@@ -126,7 +126,13 @@ def _layer(
 
 
 def _is_plain_convolution(node: Node) -> bool:
-    return node.attr("data_format", "NHWC") == "NHWC" and node.attr("padding") in ("SAME", "VALID")
+    spatial = _spatial(node)
+    both = max(spatial["strides"]) > 1 and max(spatial["dilation_rate"]) > 1  # Keras takes one.
+    return (
+        node.attr("data_format", "NHWC") == "NHWC"
+        and node.attr("padding") in ("SAME", "VALID")
+        and not both
+    )
 
 
 def _spatial(node: Node) -> dict[str, Any]:
@@ -134,6 +140,7 @@ def _spatial(node: Node) -> dict[str, Any]:
         "strides": tuple(node.attr("strides")[1:3]),
         "dilation_rate": tuple((node.attr("dilations") or [1, 1, 1, 1])[1:3]),
         "padding": node.attr("padding").lower(),
+        "data_format": "channels_last",
     }
 
 

@@ -25,6 +25,7 @@ def windowed(planner: Planner, node: Node) -> LayerRecord | None:
         "pool_size": tuple(window[1:3]),
         "strides": tuple(strides[1:3]),
         "padding": node.attr("padding").lower(),
+        "data_format": "channels_last",
     }
     target = "layers.MaxPooling2D" if node.op == "MaxPool" else "layers.AveragePooling2D"
     return planner.layer(target, layer_scope(node), [node.inputs[0]], node, config)
@@ -44,6 +45,7 @@ def reduced(planner: Planner, node: Node) -> LayerRecord | None:
     if over == [1, 2] and len(shape) == 4:
         kind = "Average" if node.op == "Mean" else "Max"
         target, config = f"layers.Global{kind}Pooling2D", {"keepdims": keep}
+        config["data_format"] = "channels_last"
     else:
         target, config = f"ops.{node.op.lower()}", {"axis": tuple(over), "keepdims": keep}
     return planner.layer(target, node.name, [node.inputs[0]], node, config)

@@ -14,6 +14,9 @@ from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
 from slimfix.migration.target_shape import BATCH, target_shape
 
+# Keras would else ask its global setting, at conversion and again when the model is loaded.
+_LAST = {"data_format": "channels_last"}
+
 
 @converts("Reshape")
 def reshape(planner: Planner, node: Node) -> LayerRecord | None:
@@ -27,7 +30,7 @@ def reshape(planner: Planner, node: Node) -> LayerRecord | None:
         return None
     source = [node.inputs[0]]
     if len(rest) == 1 and len(shape) > 2:
-        return planner.layer("layers.Flatten", _flatten_scope(node), source, node, {})
+        return planner.layer("layers.Flatten", _flatten_scope(node), source, node, _LAST)
     return planner.layer("layers.Reshape", node.name, source, node, {"target_shape": rest})
 
 
@@ -82,7 +85,7 @@ def pad(planner: Planner, node: Node) -> LayerRecord | None:
     pairs = tuple(tuple(int(width) for width in pair) for pair in widths)
     config: dict[str, Any]
     if len(pairs) == 4 and pairs[3] == (0, 0) and value == 0:
-        config = {"padding": pairs[1:3]}
+        config = {"padding": pairs[1:3], **_LAST}
         return planner.layer("layers.ZeroPadding2D", node.name, source, node, config)
     config = {"pad_width": pairs, "constant_values": float(value)}
     return planner.layer("ops.pad", node.name, source, node, config)

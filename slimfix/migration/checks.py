@@ -10,10 +10,8 @@ from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.errors import CheckpointMismatchError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.view import GraphView
-
-# How the ops begin that apply gradients to variables: ApplyMomentum, ResourceApplyAdam, ...
-OPTIMIZER_UPDATES = ("Apply", "ResourceApply", "ResourceSparseApply", "SparseApply")
 
 
 def check_variables(view: GraphView, variables: Sequence[str], checkpoint: Checkpoint) -> None:

@@ -40,6 +40,9 @@ _GLUE_OPS = PASSIVE_OPS | frozenset(
 )
 _DECAY_DIGITS = 7  # The graph holds 1 - decay in float32, which carries no more.
 
+# How the ops begin that apply gradients to variables: ApplyMomentum, ResourceApplyAdam, ...
+OPTIMIZER_UPDATES = ("Apply", "ResourceApply", "ResourceSparseApply", "SparseApply")
+
 
 @dataclasses.dataclass(frozen=True)
 class Update:
