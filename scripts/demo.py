@@ -7,7 +7,7 @@ import shutil
 import sys
 
 import numpy as np
-from absl import app, flags
+from absl import app
 
 import slimfix
 from slimfix.commands import quiet
@@ -16,9 +16,7 @@ from slimfix.report.terminal import format_terminal
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _DIGITS = os.path.join(_ROOT, "tests", "golden", "digits")
 
-_OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", os.path.join("build", "demo"), "Where to write the model; made anew each time."
-)
+_OUTPUT_DIR = os.path.join(_ROOT, "build", "demo")  # Made anew each time.
 
 
 def main(argv: list[str]) -> None:
@@ -26,14 +24,14 @@ def main(argv: list[str]) -> None:
     del argv
     quiet.import_tensorflow()
     recording = os.path.join(_DIGITS, "good", "recording.npz")
-    shutil.rmtree(_OUTPUT_DIR.value, ignore_errors=True)
+    shutil.rmtree(_OUTPUT_DIR, ignore_errors=True)
     result = slimfix.migrate(
         checkpoint=os.path.join(_DIGITS, "good", "model.ckpt"),
-        output_dir=_OUTPUT_DIR.value,
+        output_dir=_OUTPUT_DIR,
         recording=recording,
     )
     print(format_terminal(result, colour=sys.stdout.isatty()))
-    print(_accuracies(os.path.join(_OUTPUT_DIR.value, "model.keras"), recording))
+    print(_accuracies(os.path.join(_OUTPUT_DIR, "model.keras"), recording))
 
 
 def _accuracies(model_path: str, recording: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Sequence
+from typing import Mapping, Sequence
 
-from slimfix.errors import ParityError, explain
+from slimfix.errors import ParityError, UnsupportedEnvironmentError, explain
 from slimfix.folder import check_is_free, new_folder
 from slimfix.migration import Migration, convert
 from slimfix.migration.eager import run_eagerly
@@ -13,6 +13,7 @@ from slimfix.parity import ParityResult, Verdict, read_recording, verify_parity
 from slimfix.report.as_html import format_html
 from slimfix.report.as_json import format_json
 from slimfix.report.result import MigrationResult
+from slimfix.report.summary import describe_verdict
 
 MODEL_FILE = "model.keras"
 JSON_FILE = "parity.json"
@@ -20,12 +21,12 @@ HTML_FILE = "parity.html"
 
 
 def migrate(
-    checkpoint: str,
-    output_dir: str,
-    meta: str | None = None,
-    inputs: Sequence[str] = (),
-    outputs: Sequence[str] = (),
-    recording: str | None = None,
+    checkpoint: str | os.PathLike[str],
+    output_dir: str | os.PathLike[str],
+    meta: str | os.PathLike[str] | None = None,
+    inputs: str | Sequence[str] = (),
+    outputs: str | Sequence[str] = (),
+    recording: str | os.PathLike[str] | None = None,
 ) -> MigrationResult:
     """Writes a verified Keras 3 model of a TensorFlow 1 checkpoint, or nothing.
 
@@ -35,71 +36,99 @@ def migrate(
       checkpoint: checkpoint prefix, e.g. 'runs/model.ckpt-100'.
       output_dir: folder to make; holds model.keras, parity.json and parity.html afterwards.
       meta: path of the graph; None for `checkpoint` + '.meta'.
-      inputs: tensor names; () to find them.
-      outputs: tensor names; () to find them.
+      inputs: tensor names, or one; () to find them.
+      outputs: tensor names, or one; () to find them.
       recording: .npz that the original network wrote; None to run its graph now.
     Returns: MigrationResult: the variables accounted for, the proof, the files.
     Raises:
       UsageError: a file or name is wrong, or `output_dir` exists.
       MigrationError: the graph cannot be converted, or the checkpoint is no good.
-      ParityError: the model does not compute what the graph computes; nothing is left behind.
+      ParityError: the model is not the graph's network; nothing is left behind. Its `result` is the
+        MigrationResult, for the whole report.
+      UnsupportedEnvironmentError: Keras 3 is not installed.
     """
+    _check_environment()
+    checkpoint, output_dir = os.fspath(checkpoint), os.fspath(output_dir)
     check_is_free(output_dir)
-    recorded = read_recording(recording) if recording else None
-    migration = convert(checkpoint, meta, inputs, outputs)
+    recorded = read_recording(os.fspath(recording)) if recording else None
+    migration = convert(checkpoint, os.fspath(meta) if meta else None, inputs, outputs)
     with new_folder(output_dir) as folder:
         model_path = os.path.join(folder, MODEL_FILE)
         run_eagerly(migration.model.save, model_path)
         parity = verify_parity(model_path, migration, recorded)
         if not parity.passed:
-            raise _parity_error(parity)
-        result = _result(migration, parity, output_dir)
+            raise _parity_error(_result(migration, parity, files={}))
+        result = _result(migration, parity, _files(output_dir))
         _write(os.path.join(folder, JSON_FILE), format_json(result))
         _write(os.path.join(folder, HTML_FILE), format_html(result))
     return result
 
 
-def _result(migration: Migration, parity: ParityResult, output_dir: str) -> MigrationResult:
+def _check_environment() -> None:
+    try:
+        import keras
+
+        version = keras.__version__
+    except ImportError:
+        version = "none"
+    if not version.startswith("3."):
+        raise UnsupportedEnvironmentError(
+            explain(
+                f"Migration needs Keras 3; installed: {version}",
+                cause="this is the legacy environment, where slimfix trains and saves only.",
+                fix="copy the checkpoint and its .meta to an environment with Python 3.10 or "
+                "later, and there: pip install slimfix",
+            )
+        )
+
+
+def _files(output_dir: str) -> dict[str, str]:
+    return {
+        os.path.join(output_dir, MODEL_FILE): "Keras 3 model; loads with plain Keras",
+        os.path.join(output_dir, JSON_FILE): "parity report for programs",
+        os.path.join(output_dir, HTML_FILE): "parity report for people",
+    }
+
+
+def _result(
+    migration: Migration, parity: ParityResult, files: Mapping[str, str]
+) -> MigrationResult:
     return MigrationResult(
         checkpoint=migration.checkpoint.prefix,
         meta=migration.meta,
         inputs={record.tensor: record.name for record in migration.plan.inputs},
-        outputs=migration.function.outputs,
+        outputs=migration.signature.outputs,
         switches=migration.function.switches,
         variables=migration.variables,
         notes=migration.notes,
         parity=parity,
-        files={
-            os.path.join(output_dir, MODEL_FILE): "Keras 3 model; loads with plain Keras",
-            os.path.join(output_dir, JSON_FILE): "parity report for programs",
-            os.path.join(output_dir, HTML_FILE): "parity report for people",
-        },
+        files=files,
     )
 
 
-def _parity_error(parity: ParityResult) -> ParityError:
-    first = parity.first_difference
-    different = [row for row in parity.layers if row.verdict is Verdict.DIFFERENT]
-    items = [f"weight {line}" for line in parity.weights.different]
+def _parity_error(result: MigrationResult) -> ParityError:
+    parity = result.parity
+    items = [*parity.weights.different, *parity.settings.different]
     items += [
         f"'{row.layer}' ({row.kind}), graph tensor '{row.tensor}': float64 error "
         f"{row.function_error:.1e} relative to its largest value {row.scale:.3g}"
-        for row in different
+        for row in parity.layers
+        if row.verdict is Verdict.DIFFERENT
     ]
-    return ParityError(
+    error = ParityError(
         explain(
-            "The migrated model does not compute what the original graph computes; no model was "
-            f"written. {len(different)} of {len(parity.layers)} layers and "
-            f"{len(parity.weights.different)} of {parity.weights.compared} weights differ"
-            + (f". First in data-flow order: '{first.layer}'" if first else ""),
+            "The migrated model is not the original network; no model was written. "
+            + " ".join(describe_verdict(result)),
             items,
             cause="a fault in slimfix's converter of the first layer, since its inputs agree."
-            if first and not parity.weights.different
-            else "weights were lost or changed on the way into the .keras file.",
+            if parity.first_difference and not parity.weights.different
+            else "weights or settings were lost or changed on the way into the .keras file.",
             fix="report it with the graph's nodes around that layer; leave the layer out with "
             "--inputs or --outputs until then.",
         )
     )
+    error.result = result
+    return error
 
 
 def _write(path: str, text: str) -> None:

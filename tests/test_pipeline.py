@@ -2,11 +2,12 @@
 
 import json
 import os
+import pathlib
 
 import numpy as np
 import pytest
 
-from slimfix.errors import ParityError, UsageError
+from slimfix.errors import ParityError, UnsupportedEnvironmentError, UsageError
 from slimfix.pipeline import migrate
 
 MICRO = sorted(os.listdir("tests/golden/micro"))
@@ -82,6 +83,23 @@ def test_it_runs_inside_a_tensorflow_1_graph(graph, tmp_path):
     assert result.parity.passed
 
 
+def test_paths_may_be_paths_and_one_name_a_string(tmp_path):
+    folder = pathlib.Path("tests/golden/micro/rank4_scale")
+    result = migrate(
+        folder / "model.ckpt",
+        tmp_path / "out",
+        outputs="net/conv/Conv2D",
+        recording=folder / "recording.npz",
+    )
+    assert result.outputs == ("net/conv/Conv2D:0",)
+
+
+def test_without_keras_3_the_way_out_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras.__version__", "2.15.0")
+    with pytest.raises(UnsupportedEnvironmentError, match="Migration needs Keras 3; installed: 2"):
+        migrate(f"{GOOD}/model.ckpt", str(tmp_path / "out"))
+
+
 def test_a_failed_proof_leaves_nothing_behind(tmp_path, monkeypatch):
     """Sabotage: a converter that forgets epsilon."""
     from slimfix.migration.converters import batch_norm
@@ -97,7 +115,8 @@ def test_a_failed_proof_leaves_nothing_behind(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
     text = str(caught.value)
     assert "no model was written" in text
-    assert "First in data-flow order: 'digits__conv1__BatchNorm'" in text
+    assert "layer that computes another function is 'digits__conv1__BatchNorm'" in text
+    assert caught.value.result.parity.first_difference.layer == "digits__conv1__BatchNorm"
     assert "'digits__conv1__BatchNorm' (BatchNormalization), graph tensor" in text
     assert "'digits__conv1' (Conv2D)" not in text
 
@@ -108,8 +127,8 @@ def test_lost_weights_leave_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(ParityError) as caught:
         migrate(f"{GOOD}/model.ckpt", str(tmp_path / "out"))
     assert os.listdir(tmp_path) == []
-    assert "  weight 'digits/conv1/weights' [3, 2, 1, 12] float32" in str(caught.value)
-    assert "Likely cause: weights were lost" in str(caught.value)
+    assert "  'digits/conv1/weights' [3, 2, 1, 12] float32" in str(caught.value)
+    assert "Likely cause: weights or settings were lost" in str(caught.value)
 
 
 def test_an_existing_folder_is_refused_before_any_work(tmp_path, monkeypatch):

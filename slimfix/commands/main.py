@@ -54,7 +54,7 @@ def _run(verb: str, arguments: list[str]) -> int:
             print(f"{VERBS[verb]}\n\nUsage: {command.USAGE}\n\n{_flag_help(values)}")
             return OK
         if rest:
-            raise UsageError(f"slimfix {verb} takes flags only; got '{rest[0]}'")
+            raise UsageError(f"takes flags only; got '{rest[0]}'\nUsage: {command.USAGE}")
         return int(command.run(values))
     except (flags.Error, UsageError) as error:
         print(f"slimfix {verb}: {error}", file=sys.stderr)

@@ -7,7 +7,7 @@ import sys
 from absl import flags
 
 from slimfix.commands import quiet
-from slimfix.errors import UsageError
+from slimfix.errors import ParityError, UsageError
 
 USAGE = "slimfix migrate --checkpoint=PREFIX --output_dir=DIR [--flag=value ...]"
 
@@ -45,20 +45,25 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> int:
     """Migrates and prints the report; raises SlimfixError where it fails."""
-    for name in ("checkpoint", "output_dir"):
-        if not values[name].value:
-            raise UsageError(f"--{name} is missing\nUsage: {USAGE}")
+    missing = [f"--{name}" for name in ("checkpoint", "output_dir") if not values[name].value]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} missing\nUsage: {USAGE}")
     quiet.import_tensorflow()
     from slimfix.pipeline import migrate
     from slimfix.report.terminal import format_terminal
 
-    result = migrate(
-        checkpoint=values.checkpoint,
-        output_dir=values.output_dir,
-        meta=values.meta,
-        inputs=values.inputs,
-        outputs=values.outputs,
-        recording=values.recording,
-    )
+    try:
+        result = migrate(
+            checkpoint=values.checkpoint,
+            output_dir=values.output_dir,
+            meta=values.meta,
+            inputs=values.inputs,
+            outputs=values.outputs,
+            recording=values.recording,
+        )
+    except ParityError as error:
+        if error.result is not None:
+            print(format_terminal(error.result, colour=sys.stderr.isatty()), file=sys.stderr)
+        raise
     print(format_terminal(result, colour=sys.stdout.isatty()))
     return 0

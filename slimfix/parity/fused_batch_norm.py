@@ -8,8 +8,6 @@ import numpy as np
 
 from slimfix.graphdef.view import Node
 
-FUSED_OPS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
-
 
 def write_out(graph_def: Any, node: Node) -> dict[str, str]:
     """Adds nodes that compute what a fused batch norm computes, and the names of its outputs.

@@ -1,7 +1,8 @@
-"""Runs a saved Keras model at every probed layer, in float32 or as its float64 twin."""
+"""Runs a saved Keras model, its layers too, in float32 or as its float64 twin."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Mapping, Sequence
 
 import numpy as np
@@ -26,24 +27,39 @@ def float64_twin(model: Any) -> Any:
     return twin
 
 
-def run_model(
-    model: Any, inputs: Mapping[str, np.ndarray], probes: Sequence[Probe]
-) -> dict[str, np.ndarray]:
-    """Returns the inference-mode value of every probed tensor.
+@dataclasses.dataclass(frozen=True)
+class ModelRun:
+    """What a model computed.
+
+    Attributes:
+      outputs: in the model's order.
+      probed: value by tensor name of the original graph.
+    """
+
+    outputs: tuple[np.ndarray, ...]
+    probed: Mapping[str, np.ndarray]
+
+
+def run_model(model: Any, inputs: Mapping[str, np.ndarray], probes: Sequence[Probe]) -> ModelRun:
+    """Returns the inference-mode values of a model's outputs and of every probed tensor.
 
     Args:
       model: functional Keras model.
       inputs: value by Keras input name.
       probes: where to look.
-    Returns: value by tensor name of the original graph.
     """
     import keras
 
-    outputs = {probe.tensor: _output(model, probe) for probe in probes}
-    probed = keras.Model(model.inputs, outputs)
     values = [_as_input(tensor, inputs[tensor.name]) for tensor in model.inputs]
-    results = probed(values, training=False)
-    return {tensor: keras.ops.convert_to_numpy(value) for tensor, value in results.items()}
+    probed = keras.Model(
+        model.inputs,
+        {
+            "outputs": list(model.outputs),
+            "probed": {probe.tensor: _output(model, probe) for probe in probes},
+        },
+    )
+    results = keras.tree.map_structure(keras.ops.convert_to_numpy, probed(values, training=False))
+    return ModelRun(tuple(results["outputs"]), results["probed"])
 
 
 def _as_input(tensor: Any, value: np.ndarray) -> Any:

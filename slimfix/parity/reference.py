@@ -11,11 +11,12 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
+from slimfix.graphdef.fused import FUSED_OPS
+from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView
-from slimfix.parity.fused_batch_norm import FUSED_OPS, write_out
+from slimfix.parity.fused_batch_norm import write_out
 
 _FLOAT, _DOUBLE, _RESOURCE = 1, 2, 20  # tensorflow/core/framework/types.proto
-_VARIABLE_OPS = ("VariableV2", "Variable", "VarHandleOp", "AutoReloadVariable")
 # What assigns a variable hands through what it would assign: in inference nothing asks for it.
 _ASSIGNMENTS = ("Assign", "AssignAdd", "AssignSub")
 _RESOURCE_ASSIGNMENTS = ("AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp")
@@ -51,13 +52,19 @@ def run_reference(
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(rewritten, name="")
-    with tf.Session(graph=graph) as session:
+    # As it is: an optimizer that fuses two ops may take away a tensor that is asked for.
+    as_it_is = tf.ConfigProto()
+    as_it_is.graph_options.rewrite_options.disable_meta_optimizer = True
+    with tf.Session(graph=graph, config=as_it_is) as session:
         fed = {
-            name: np.asarray(value, np.float64) if float64 and _is_float32(value) else value
+            f"{names.fed_name(name)}:0": np.asarray(value, np.float64)
+            if float64 and _is_float32(value)
+            else value
             for name, value in feeds.items()
         }
         known = {name: value for name, value in fed.items() if _has(graph, name)}
-        return dict(zip(fetches, session.run(list(fetches), known)))
+        asked = [f"{names.fed_name(t)}:0" if t in feeds else t for t in fetches]
+        return dict(zip(fetches, session.run(asked, known)))
 
 
 def _has(graph: Any, tensor: str) -> bool:
@@ -88,15 +95,18 @@ def _rewrite(
         stop=lambda node: node.name in fed,
     )
     handles = _carry_handles(view, needed)
-    renamed: dict[str, str] = {}
+    renamed = {tensor: f"{names.fed_name(tensor)}:0" for tensor in feeds}
     result = tf.GraphDef(versions=graph_def.versions)
+    for tensor, value in feeds.items():
+        if names.split_tensor_name(tensor)[0] in needed:
+            _add_placeholder(result, names.fed_name(tensor), np.asarray(value), float64)
     for proto in graph_def.node:
         if proto.name not in needed:
             continue
         node = view.nodes[proto.name]
         if node.name in fed:
-            _add_placeholder(result, node.name, np.asarray(feeds[f"{node.name}:0"]), float64)
-        elif node.op in _VARIABLE_OPS:
+            continue
+        if node.op in VARIABLE_OPS:
             _add_constant(result, node.name, read(node.name), float64)
         elif node.op in FUSED_OPS and float64:
             renamed.update(write_out(result, node))
@@ -117,7 +127,7 @@ def _carry_handles(view: GraphView, needed: set[str]) -> dict[str, str]:
     for node in view.nodes.values():
         if node.name in needed and node.attr("T") == _RESOURCE:
             source = node
-            while source.op not in _VARIABLE_OPS and source.inputs:
+            while source.op not in VARIABLE_OPS and source.inputs:
                 source = view.producer(source.inputs[0])
             carried[node.name] = source.name
     return carried

@@ -66,6 +66,19 @@ class WeightsParity:
 
 
 @dataclasses.dataclass(frozen=True)
+class SettingsParity:
+    """Whether each layer read back from the `.keras` file has the settings that were planned.
+
+    Attributes:
+      compared: number of settings: momentum, rates, regularizers, paddings, ...
+      different: one line for each that differs; () when all agree.
+    """
+
+    compared: int
+    different: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Reference:
     """Where the original's float32 values come from.
 
@@ -83,9 +96,11 @@ class ParityResult:
     """The whole proof.
 
     Attributes:
-      weights: level L0.
+      weights: level L0, the values.
+      settings: level L0, what decides training.
       layers: level L1, in data-flow order, the outputs among them.
-      outputs: tensor names of the model's outputs; each is the `tensor` of one of `layers`.
+      outputs: the outputs as they were asked for; each is the `tensor` of one of `layers`, whose
+        values are those of the model's outputs themselves.
       reference: the source of the float32 original.
       inputs_sha256: of the input arrays' bytes.
       samples: batch size of the inputs.
@@ -93,6 +108,7 @@ class ParityResult:
     """
 
     weights: WeightsParity
+    settings: SettingsParity
     layers: tuple[LayerParity, ...]
     outputs: tuple[str, ...]
     reference: Reference
@@ -107,12 +123,13 @@ class ParityResult:
 
     @property
     def passed(self) -> bool:
-        """True if the weights are bit-equal and every layer computes the same function."""
-        return not self.weights.different and self.first_difference is None
+        """True if weights and settings are equal and every layer computes the same function."""
+        equal = not self.weights.different and not self.settings.different
+        return equal and self.first_difference is None
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict; DIFFERENT too where a weight is not bit-equal."""
+        """The worst verdict; DIFFERENT too where a weight or setting is."""
         if not self.passed:
             return Verdict.DIFFERENT
         order = list(Verdict)

@@ -6,6 +6,7 @@ from typing import Any, Callable
 
 import numpy as np
 
+from slimfix.migration.build import random_states
 from slimfix.migration.records import ModelPlan
 from slimfix.parity.result import WeightsParity
 
@@ -35,6 +36,7 @@ def compare_weights(
                     f"'{weight.variable}' {list(original.shape)} {original.dtype}; Keras "
                     f"'{layer.name}/{weight.name}' {list(loaded.shape)} {loaded.dtype}"
                 )
-    unsourced = [w.path for w in model.weights if w.path not in compared and "seed" not in w.path]
+    sourced = compared | random_states(model)
+    unsourced = [w.path for w in model.weights if w.path not in sourced]
     different += [f"Keras '{path}' has no variable" for path in unsourced]
     return WeightsParity(len(compared), tuple(different))

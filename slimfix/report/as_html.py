@@ -102,11 +102,13 @@ def _variables(variables: Iterable[VariableFate]) -> str:
 
 
 def _different_weights(result: MigrationResult) -> str:
-    lines = result.parity.weights.different
+    lines = result.parity.weights.different + result.parity.settings.different
     if not lines:
         return ""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return f"<h2>Weights that are not bit-equal</h2><ul>{items}</ul>"
+    return (
+        f"<h2>Weights that are not bit-equal, settings that are not as planned</h2><ul>{items}</ul>"
+    )
 
 
 def _notes(result: MigrationResult) -> str:

@@ -53,6 +53,11 @@ def _document(result: MigrationResult) -> dict[str, Any]:
             "equal": parity.weights.compared - len(parity.weights.different),
             "different": list(parity.weights.different),
         },
+        "settings": {
+            "compared": parity.settings.compared,
+            "equal": parity.settings.compared - len(parity.settings.different),
+            "different": list(parity.settings.different),
+        },
         "layers": [_layer(row, row.tensor in parity.outputs) for row in parity.layers],
         "reference": {
             "description": parity.reference.description,

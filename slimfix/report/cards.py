@@ -34,8 +34,12 @@ def summary_cards(result: MigrationResult) -> str:
             card(
                 "Weights",
                 f"{equal} of {parity.weights.compared} bit-equal",
-                ["Keras file against checkpoint"],
-                "bad" if parity.weights.different else "good",
+                [
+                    "Keras file against checkpoint",
+                    f"{parity.settings.compared - len(parity.settings.different)} of "
+                    f"{parity.settings.compared} settings as planned",
+                ],
+                "bad" if parity.weights.different or parity.settings.different else "good",
             ),
             card(
                 "Output error",

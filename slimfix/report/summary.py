@@ -69,6 +69,12 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
             f"{len(parity.weights.different)} of {format_count(parity.weights.compared, 'weight')} "
             "read back from the Keras file do not have the checkpoint's bits."
         )
+    if parity.settings.different:
+        sentences.append(
+            f"{len(parity.settings.different)} of "
+            f"{format_count(parity.settings.compared, 'setting')} read back from the Keras file "
+            "are not as planned."
+        )
     if not sentences:
         sentences.append(
             "The Keras model computes the same function as the original; "

@@ -29,7 +29,7 @@ def format_terminal(result: MigrationResult, colour: bool = False, rows: int = 1
       result: of the migration.
       colour: write ANSI colours; they add to no line's visible width.
       rows: how many layers to show; the outputs' rows come on top of that where they are not
-        among the worst. As many different weights are listed.
+        among the worst. As many weights and settings that differ are listed.
     Returns: str, lines of at most 100 columns, the last with its line end.
     """
 
@@ -44,7 +44,7 @@ def format_terminal(result: MigrationResult, colour: bool = False, rows: int = 1
     sections: Sequence[tuple[str, list[str]]] = (
         ("Source", fields(describe_source(result))),
         ("Variables accounted for", _variables(result)),
-        ("Weights", _weights(result.parity, rows)),
+        ("Weights and settings", _weights(result.parity, rows)),
         ("Layers, worst first", layer_table(result.parity, rows, paint_verdict)),
         ("Output", _output(result.parity)),
         ("Training will differ from slim", _notes(result)),
@@ -69,8 +69,14 @@ def _variables(result: MigrationResult) -> list[str]:
 
 
 def _weights(parity: ParityResult, rows: int) -> list[str]:
-    different, compared = parity.weights.different, parity.weights.compared
-    lines = [f"  {compared - len(different)} of {compared} bit-equal to the checkpoint"]
+    weights, settings = parity.weights, parity.settings
+    same = settings.compared - len(settings.different)
+    lines = [
+        f"  {weights.compared - len(weights.different)} of {weights.compared} weights bit-equal to "
+        "the checkpoint",
+        f"  {same} of {settings.compared} settings as planned (momentum, rates, regularizers, ...)",
+    ]
+    different = [*weights.different, *settings.different]
     for line in different[:rows]:
         lines += wrap(f"different: {line}", "    ", "      ")
     if len(different) > rows:

@@ -64,11 +64,24 @@ def test_migrate_prints_the_report(slimfix, tmp_path):
     )
     assert (code, err) == (0, "")
     assert "33 in the checkpoint = 19 migrated + 14 left out + 0 lost" in out
-    assert "19 of 19 bit-equal" in out
+    assert "19 of 19 weights bit-equal" in out
     assert "Verdict: EQUIVALENT" in out
     for name in ("model.keras", "parity.json", "parity.html"):
         assert f"{output}/{name}" in out.replace("\n", "")
         assert os.path.getsize(f"{output}/{name}") > 1000
+
+
+def test_a_failed_proof_shows_the_whole_report(slimfix, tmp_path, monkeypatch):
+    """Sabotage: the weights never reach the model."""
+    monkeypatch.setattr("slimfix.migration.conversion.load_weights", lambda *arguments: None)
+    code, out, err = slimfix(
+        "migrate", f"--checkpoint={MICRO}/model.ckpt", f"--output_dir={tmp_path / 'out'}"
+    )
+    assert (code, out) == (1, "")
+    assert "Verdict: DIFFERENT" in err
+    assert "0 of 5 weights bit-equal to the checkpoint" in err
+    assert "slimfix migrate: The migrated model is not the original network" in err
+    assert os.listdir(tmp_path) == []
 
 
 def damaged(folder, name, size):
@@ -85,7 +98,7 @@ def damaged(folder, name, size):
 
 
 BAD_INPUTS = {
-    "nothing": ([], 2, "--checkpoint is missing\nUsage: slimfix migrate"),
+    "nothing": ([], 2, "--checkpoint missing\nUsage: slimfix migrate"),
     "no checkpoint": (["--checkpoint=none/model.ckpt"], 2, "No checkpoint at prefix"),
     "folder": ([f"--checkpoint={GOOD}"], 2, "is a folder, not a checkpoint prefix"),
     "data file": (
@@ -121,7 +134,7 @@ BAD_INPUTS = {
     "loss as output": (
         [f"--checkpoint={GOOD}/model.ckpt", "--outputs=total_loss:0"],
         2,
-        "  'labels:0'\n",
+        "  'labels' (Placeholder)\n",
     ),
     "trainable only": (
         ["--checkpoint=tests/golden/digits/trainable_only/model.ckpt"],
@@ -136,7 +149,7 @@ BAD_INPUTS = {
     "recording of another net": (
         [f"--checkpoint={GOOD}/model.ckpt", f"--recording={MICRO}/recording.npz"],
         2,
-        "lacks 1 of 1 inputs",
+        "input 'images:0': not in it; it has x:0",
     ),
     "no recording": (
         [f"--checkpoint={GOOD}/model.ckpt", "--recording=none.npz"],

@@ -133,3 +133,32 @@ def test_the_graph_def_is_not_changed():
     feeds = {**recording.inputs, "is_training:0": False}
     run_reference(graph_def, read, feeds, ["net/conv/BatchNorm/cond/Merge:0"], True)
     assert graph_def.SerializeToString(deterministic=True) == before
+
+
+def test_no_optimizer_takes_away_what_is_asked_for(graph):
+    """TensorFlow fuses x * sigmoid(x), after which nobody can fetch the sigmoid."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 8, 8, 3], name="x")
+    gate = tf.sigmoid(x, name="gate")
+    tf.multiply(x, gate, name="swish")
+    fed = np.random.default_rng(1).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    values = run_reference(
+        graph.as_graph_def(), lambda name: None, {"x:0": fed}, ["gate:0", "swish:0"], False
+    )
+    np.testing.assert_allclose(values["swish:0"], fed * values["gate:0"], rtol=1e-6)
+
+
+def test_a_tensor_in_the_middle_can_be_fed(graph):
+    """An output beyond the first too: its node's own inputs are not needed then."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    _, right = tf.split(x, 2, axis=1, name="parts")
+    tf.multiply(right, 3.0, name="end")
+    fed = np.array([[1.5, 2.5, 3.5]], np.float32)
+    values = run_reference(
+        graph.as_graph_def(), lambda name: None, {"parts:1": fed}, ["end:0", "parts:1"], True
+    )
+    np.testing.assert_allclose(values["end:0"], fed * 3.0, **EXACT)
+    np.testing.assert_allclose(values["parts:1"], fed, **EXACT)

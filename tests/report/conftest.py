@@ -8,7 +8,14 @@ import math
 import pytest
 
 from slimfix.migration.account import VariableFate
-from slimfix.parity.result import LayerParity, ParityResult, Reference, Verdict, WeightsParity
+from slimfix.parity.result import (
+    LayerParity,
+    ParityResult,
+    Reference,
+    SettingsParity,
+    Verdict,
+    WeightsParity,
+)
 from slimfix.report.result import MigrationResult
 
 INPUTS_SHA256 = "3f7a" * 16
@@ -66,6 +73,7 @@ def fates():
 def passing():
     parity = ParityResult(
         weights=WeightsParity(compared=7, different=()),
+        settings=SettingsParity(compared=23, different=()),
         layers=LAYERS,
         outputs=("net/logits/out:0", "net/side/out:0"),
         reference=Reference("recorded by TensorFlow 1.15.5", 11),
@@ -109,6 +117,11 @@ def failing(passing):
         LAYERS[5],
     )
     different = ("'net/conv1/weights': 3 of 24 values differ", "'net/logits/<i>': 2 of 10 differ")
-    parity = dataclasses.replace(passing.parity, layers=layers, weights=WeightsParity(7, different))
+    parity = dataclasses.replace(
+        passing.parity,
+        layers=layers,
+        weights=WeightsParity(7, different),
+        settings=SettingsParity(23, ("'net__bn' momentum: planned 0.9; saved 0.99",)),
+    )
     lost = VariableFate("net/gone/gamma", (4,), "float32", "weight", (), "")
     return dataclasses.replace(passing, parity=parity, variables=(*fates(), lost))

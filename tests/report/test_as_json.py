@@ -68,6 +68,11 @@ def test_head_of_a_failure(failing):
             "'net/logits/<i>': 2 of 10 differ",
         ],
     }
+    assert document["settings"] == {
+        "compared": 23,
+        "equal": 22,
+        "different": ["'net__bn' momentum: planned 0.9; saved 0.99"],
+    }
 
 
 def test_counts_of_variables_close(failing):
@@ -151,7 +156,13 @@ def test_text_is_the_same_each_time_and_ascii(failing):
 def test_every_key_is_documented(failing):
     named = set(re.findall(r"\w+", DOCUMENT.read_text(encoding="utf-8")))
     document = load(failing)
-    keys = {*document, *document["source"], *document["variables"], *document["weights"]}
+    keys = {
+        *document,
+        *document["source"],
+        *document["variables"],
+        *document["weights"],
+        *document["settings"],
+    }
     keys |= {*document["variables"]["fates"][0], *document["layers"][0], *document["notes"][0]}
     keys |= {*document["reference"], *document["data"]}
     assert keys - named == set()

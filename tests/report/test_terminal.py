@@ -48,11 +48,15 @@ def test_counts_of_variables_close(passing, failing):
 
 
 def test_weights_that_differ_are_listed_up_to_the_limit(passing, failing):
-    assert section(format_terminal(passing), "Weights") == ["  7 of 7 bit-equal to the checkpoint"]
+    assert section(format_terminal(passing), "Weights") == [
+        "  7 of 7 weights bit-equal to the checkpoint",
+        "  23 of 23 settings as planned (momentum, rates, regularizers, ...)",
+    ]
     assert section(format_terminal(failing, rows=1), "Weights") == [
-        "  5 of 7 bit-equal to the checkpoint",
+        "  5 of 7 weights bit-equal to the checkpoint",
+        "  22 of 23 settings as planned (momentum, rates, regularizers, ...)",
         "    different: 'net/conv1/weights': 3 of 24 values differ",
-        "    and 1 more",
+        "    and 2 more",
     ]
 
 
@@ -135,6 +139,7 @@ def test_verdict_of_a_failure_names_the_first_difference_first(failing):
         f"(BatchNormalization, number 3 of 6 in data-flow order), tensor '{scope}/out:0': "
         "float64 error 4.1e-02. 3 of 6 layers differ in float64. "
         "2 of 7 weights read back from the Keras file do not have the checkpoint's bits. "
+        "1 of 23 settings read back from the Keras file are not as planned. "
         "1 variable of the checkpoint unaccounted for."
     )
 
