@@ -31,6 +31,8 @@ $(READY): requirements.lock pyproject.toml
 golden:
 	python3.7 tests/golden/make_digits.py
 	python3.7 tests/golden/make_micro.py
+	python3.7 tests/golden/make_behaviour.py
+	python3.7 tests/golden/make_crossing.py
 
 # Resolves the newest dependencies anew; needs uv.
 lock:
