@@ -37,7 +37,7 @@ CASES = tuple(f"{path}/{switch}" for path in PATHS for switch in SWITCHES) + tup
 )
 
 # Initial values: all distinct, none 0 or 1, in an order that a permutation would disturb.
-_VALUES = {
+VALUES = {
     "beta": [-0.7, -0.2, 0.35, 0.85],
     "gamma": [0.6, 0.9, 1.4, 1.95],
     "moving_mean": [-0.45, -0.15, 0.25, 0.65],
@@ -101,8 +101,8 @@ def _load_values(session):
     session.run(tf.global_variables_initializer())
     for variable in tf.global_variables():
         role = variable.op.name.split("/")[-1]
-        if role in _VALUES:
-            variable.load(np.array(_VALUES[role], np.float32), session)
+        if role in VALUES:
+            variable.load(np.array(VALUES[role], np.float32), session)
 
 
 def _train(session, network, case):

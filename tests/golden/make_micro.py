@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 import recording
 import tensorflow as tf
+from batch_norm_cases import VALUES
 from tensorflow.contrib import slim
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "micro")
@@ -38,18 +39,6 @@ VARIANTS = {
     "rank2_renorm": {"renorm": True},
     "rank2_updates_none": {"updates_collections": None},
     "rank2_epsilon_1e5": {"epsilon": 1e-5},
-}
-# Initial values: all distinct, none 0 or 1, in an order that a permutation would disturb.
-VECTORS = {
-    "beta": [-0.7, -0.2, 0.35, 0.85],
-    "gamma": [0.6, 0.9, 1.4, 1.95],
-    "moving_mean": [-0.45, -0.15, 0.25, 0.65],
-    "moving_variance": [0.5, 0.8, 1.2, 1.7],
-    "moving_stddev": [0.72, 0.91, 1.11, 1.32],
-    "renorm_mean": [-0.33, -0.12, 0.17, 0.48],
-    "renorm_stddev": [0.83, 1.04, 1.26, 1.49],
-    "biased": [-0.28, -0.09, 0.14, 0.38],
-    "local_step": 6.0,
 }
 
 
@@ -81,7 +70,7 @@ def build_value(variable):
         shape = variable.shape.as_list()
         values = np.linspace(-0.85, 0.95, int(np.prod(shape)))
         return np.random.RandomState(3).permutation(values).reshape(shape).astype(np.float32)
-    return np.array(VECTORS[role], np.float32)
+    return np.array(VALUES[role], np.float32)
 
 
 def build_batch(name, step):
