@@ -56,7 +56,7 @@ def test_a_file_in_place_of_the_prefix_is_named(suffix):
 def test_a_folder_lists_its_checkpoints():
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint("tests/golden/digits/good")
-    assert "is a folder, not a checkpoint prefix; it holds 1 checkpoints:\n" in str(caught.value)
+    assert "is a folder, not a checkpoint prefix; it holds 1 checkpoint:\n" in str(caught.value)
     assert "\n  tests/golden/digits/good/model.ckpt\n" in str(caught.value)
 
 
