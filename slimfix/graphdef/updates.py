@@ -144,8 +144,7 @@ def _read_rate(view: GraphView, update: Update, taken_when: bool) -> float | Non
 
 
 def _updates_among(view: GraphView, nodes: set[str]) -> list[Update]:
-    ordered = [node for node in view.nodes.values() if node.name in nodes]
-    pairs = [(node.name, assigned_variable(view, node)) for node in ordered]
+    pairs = [(node.name, assigned_variable(view, node)) for node in view.in_order(nodes)]
     return [Update(name, variable) for name, variable in pairs if variable]
 
 

@@ -71,10 +71,16 @@ class GraphView:
 
     def __init__(self, nodes: Iterable[Node]):
         self.nodes: dict[str, Node] = {node.name: node for node in nodes}
-        self._consumers: dict[str, list[Node]] = {name: [] for name in self.nodes}
+        self._order = {name: index for index, name in enumerate(self.nodes)}
+        self._sources: dict[str, tuple[str, ...]] = {}
+        self._readers: dict[str, list[Node]] = {}
+        self._consumers: dict[str, list[Node]] = {}
         for node in self.nodes.values():
-            sources = {names.split_tensor_name(tensor)[0] for tensor in node.inputs}
-            for source in sources.union(node.control_inputs):
+            sources = tuple(names.split_tensor_name(tensor)[0] for tensor in node.inputs)
+            self._sources[node.name] = sources
+            for source in set(sources):
+                self._readers.setdefault(source, []).append(node)
+            for source in {*sources, *node.control_inputs}:
                 self._consumers.setdefault(source, []).append(node)
 
     @classmethod
@@ -91,8 +97,11 @@ class GraphView:
 
     def consumers(self, name: str, control: bool = True) -> list[Node]:
         """Returns the nodes that read any output of node `name` or, with `control`, wait for it."""
-        found = self._consumers.get(name, [])
-        return found if control else [node for node in found if name in self._sources(node, False)]
+        return (self._consumers if control else self._readers).get(name, [])
+
+    def in_order(self, found: Iterable[str]) -> list[Node]:
+        """Returns the nodes of these names in the order of the GraphDef."""
+        return [self.nodes[name] for name in sorted(found, key=self._order.__getitem__)]
 
     def ancestors(
         self,
@@ -107,7 +116,12 @@ class GraphView:
           control: follow control inputs too.
           stop: nodes for which it is true are included but not walked past.
         """
-        return self._walk(starts, lambda node: self._sources(node, control), stop)
+
+        def sources(node: Node) -> Iterable[str]:
+            data = self._sources[node.name]
+            return (*data, *node.control_inputs) if control else data
+
+        return self._walk(starts, sources, stop)
 
     def descendants(
         self,
@@ -123,14 +137,10 @@ class GraphView:
             starts, lambda node: [c.name for c in self.consumers(node.name, control)], stop
         )
 
-    def _sources(self, node: Node, control: bool) -> list[str]:
-        sources = [names.split_tensor_name(tensor)[0] for tensor in node.inputs]
-        return sources + list(node.control_inputs) if control else sources
-
     def _walk(
         self,
         starts: Iterable[str],
-        neighbours: Callable[[Node], list[str]],
+        neighbours: Callable[[Node], Iterable[str]],
         stop: Callable[[Node], bool],
     ) -> set[str]:
         seen: set[str] = set()

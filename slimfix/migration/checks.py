@@ -93,11 +93,12 @@ def check_statistics(
     optimizers = [
         node.name for node in view.nodes.values() if node.op.startswith(OPTIMIZER_UPDATES)
     ]
-    trained_with = view.descendants(optimizers)
+    # What runs with an optimizer step: all that anything needs which waits for such a step.
+    run_with_steps = view.ancestors(view.descendants(optimizers))
     stale = [
         layer
         for layer in initial
-        if optimizers and not trained_with & view.descendants(layer.update_ops)
+        if optimizers and not run_with_steps.intersection(layer.update_ops)
     ]
     if stale:
         raise CheckpointMismatchError(
