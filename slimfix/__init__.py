@@ -13,6 +13,7 @@ __version__ = "0.1.0.dev0"
 # Public name -> the module that defines it.
 _PUBLIC = {
     "slim": "slimfix.compat",
+    "enable_slim": "slimfix.compat",
     "create_train_op": "slimfix.graph.train_op",
     "build_saver": "slimfix.graph.saver",
     "find_batch_norm_layers": "slimfix.graph.layers",
