@@ -7,13 +7,17 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 RUN := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: demo test lint golden lock clean
+.PHONY: demo test slim-tests lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
 
 test: $(READY)
 	$(RUN) -m pytest
+
+# Runs the tests that tf-slim ships, and compares them with TensorFlow 1.15.5's results; five minutes.
+slim-tests: $(READY)
+	$(RUN) tests/upstream/run.py
 
 lint: $(READY)
 	$(RUN) -m ruff check .
