@@ -1,7 +1,5 @@
 """The networks of slim.nets build, train a step, save and restore."""
 
-import importlib
-
 import numpy as np
 import pytest
 
@@ -22,7 +20,7 @@ def build(name):
     import tensorflow.compat.v1 as tf
 
     module_name, scope_name, size, _ = NETWORKS[name]
-    module = importlib.import_module(f"tf_slim.nets.{module_name}")
+    module = getattr(slim.nets, module_name)
     scope = getattr(module, scope_name)
     random = np.random.RandomState(5)
     images = tf.constant(random.normal(size=[2, size, size, 3]).astype(np.float32))
