@@ -19,6 +19,9 @@ MODEL_FILE = "model.keras"
 JSON_FILE = "parity.json"
 HTML_FILE = "parity.html"
 
+# Older ones forget the names of some operations in a saved model.
+_OLDEST_KERAS = (3, 12)
+
 
 def migrate(
     checkpoint: str | os.PathLike[str],
@@ -45,7 +48,7 @@ def migrate(
       MigrationError: the graph cannot be converted, or the checkpoint is no good.
       ParityError: the model is not the graph's network; nothing is left behind. Its `result` is the
         MigrationResult, for the whole report.
-      UnsupportedEnvironmentError: Keras 3 is not installed.
+      UnsupportedEnvironmentError: Keras 3.12 or later is not installed.
     """
     _check_environment()
     checkpoint, output_dir = os.fspath(checkpoint), os.fspath(output_dir)
@@ -71,10 +74,12 @@ def _check_environment() -> None:
         version = keras.__version__
     except ImportError:
         version = "none"
-    if not version.startswith("3."):
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < _OLDEST_KERAS:
         raise UnsupportedEnvironmentError(
             explain(
-                f"Migration needs Keras 3; installed: {version}",
+                f"Migration needs Keras {_OLDEST_KERAS[0]}.{_OLDEST_KERAS[1]} or later; "
+                f"installed: {version}",
                 cause="this is the legacy environment, where slimfix trains and saves only.",
                 fix="copy the checkpoint and its .meta to an environment with Python 3.10 or "
                 "later, and there: pip install slimfix",

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -94,9 +95,11 @@ def test_paths_may_be_paths_and_one_name_a_string(tmp_path):
     assert result.outputs == ("net/conv/Conv2D:0",)
 
 
-def test_without_keras_3_the_way_out_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras.__version__", "2.15.0")
-    with pytest.raises(UnsupportedEnvironmentError, match="Migration needs Keras 3; installed: 2"):
+@pytest.mark.parametrize("version", ["2.3.1", "3.10.0"])
+def test_with_an_older_keras_the_way_out_is_named(tmp_path, monkeypatch, version):
+    monkeypatch.setattr("keras.__version__", version)
+    wanted = f"Migration needs Keras 3.12 or later; installed: {version}"
+    with pytest.raises(UnsupportedEnvironmentError, match=re.escape(wanted)):
         migrate(f"{GOOD}/model.ckpt", str(tmp_path / "out"))
 
 
