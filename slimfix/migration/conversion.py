@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint, read_checkpoint
-from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
+from slimfix.errors import UsageError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.view import GraphView
@@ -17,29 +17,22 @@ from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
 from slimfix.migration.analyse import analyse
 from slimfix.migration.build import Probe, build_model, load_weights
-from slimfix.migration.checks import check_statistics, check_variables
+from slimfix.migration.checkpoint_checks import check_statistics, check_variables
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.function import Function, Shape
+from slimfix.migration.function_checks import (
+    check_computed,
+    check_control_flow,
+    check_fed,
+    check_inference,
+    check_outputs,
+)
 from slimfix.migration.planner import Planner, layer_name, plan_model
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
 from slimfix.migration.resolve import Resolved, resolve
 from slimfix.migration.signature import Signature, find_signature
 from slimfix.migration.trainable import find_trainable
-
-_CONTROL_FLOW = {
-    "Case",
-    "Enter",
-    "Exit",
-    "If",
-    "LoopCond",
-    "Merge",
-    "NextIteration",
-    "StatelessIf",
-    "StatelessWhile",
-    "Switch",
-    "While",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,16 +89,16 @@ def convert(
     view = GraphView.from_graph_def(meta_graph.graph_def)
     signature = find_signature(view, inputs, outputs)
     resolved = resolve(view, signature.inputs, signature.outputs)
-    _check_outputs(signature, resolved)
-    _check_fed(resolved)
-    _check_control_flow(resolved)
+    check_outputs(signature, resolved)
+    check_fed(resolved)
+    check_control_flow(resolved)
     check_variables(view, sorted(set(resolved.variables.values())), opened)
-    _check_inference(resolved)
+    check_inference(resolved)
     layers = _layers_read(view, resolved)
     odd_values = check_statistics(view, layers, opened)
     input_shapes = {tensor: _input_shape(view, tensor) for tensor in signature.inputs}
     function = analyse(resolved, opened, input_shapes)
-    _check_computed(signature, function)
+    check_computed(signature, function)
     penalties, penalty_notes = find_penalties(meta_graph, view)
     inputs_planned = _input_records(input_shapes)
     planner = Planner(
@@ -163,92 +156,6 @@ def _tied_notes(fates: Sequence[VariableFate]) -> list[str]:
 def _layers_read(view: GraphView, resolved: Resolved) -> Sequence[BatchNormLayer]:
     read = set(resolved.variables.values())
     return [layer for layer in find_batch_norm_layers(view) if layer.moving_mean in read]
-
-
-def _check_computed(signature: Signature, function: Function) -> None:
-    constant = [
-        asked
-        for asked, tensor in zip(signature.outputs, function.outputs)
-        if tensor in function.constants
-    ]
-    if constant:
-        raise UsageError(
-            explain(
-                f"{count(len(constant), 'output')} would be constant, whatever the inputs",
-                [f"'{tensor}'" for tensor in constant],
-                fix="choose --outputs that depend on the inputs.",
-            )
-        )
-
-
-def _check_outputs(signature: Signature, resolved: Resolved) -> None:
-    given = {*resolved.inputs, *resolved.variables}
-    wrong = [asked for asked, tensor in zip(signature.outputs, resolved.outputs) if tensor in given]
-    if wrong:
-        raise UsageError(
-            explain(
-                f"{count(len(wrong), 'output')} would be an input or a variable as it is",
-                [f"'{tensor}'" for tensor in wrong],
-                fix="choose --outputs that the network computes.",
-            )
-        )
-
-
-def _check_fed(resolved: Resolved) -> None:
-    cut = {names.split_tensor_name(tensor)[0] for tensor in resolved.inputs}
-    unfed = [
-        node.name
-        for node in resolved.nodes.values()
-        if node.op == "Placeholder" or node.name in cut
-    ]
-    if unfed:
-        raise UsageError(
-            explain(
-                f"The outputs depend on {count(len(unfed), 'source')} that no input feeds",
-                [f"'{name}' ({_op_of(resolved, name)})" for name in unfed],
-                cause="an output is a loss or a metric, which needs labels; or the network has "
-                "more inputs than were named.",
-                fix="choose other --outputs, or name all --inputs.",
-            )
-        )
-
-
-def _op_of(resolved: Resolved, name: str) -> str:
-    return resolved.nodes[name].op
-
-
-def _check_control_flow(resolved: Resolved) -> None:
-    undecided = [node for node in resolved.nodes.values() if node.op in _CONTROL_FLOW]
-    if undecided:
-        raise UnsupportedOpError(
-            explain(
-                f"{count(len(undecided), 'node')} between inputs and outputs decide by data what "
-                "is computed, or how often",
-                [f"{node.op} '{node.name}'" for node in undecided],
-                cause="a tf.while_loop or tf.map_fn, a tf.cond on computed values, or a graph "
-                "with version 2 control flow.",
-                fix="choose --inputs behind them or --outputs before them.",
-            )
-        )
-
-
-def _check_inference(resolved: Resolved) -> None:
-    training = [
-        node
-        for node in resolved.nodes.values()
-        if node.op.startswith("FusedBatchNorm") and node.attr("is_training", True)
-    ]
-    if training:
-        raise MigrationError(
-            explain(
-                f"{len(training)} batch-norm layers normalise with batch statistics, whatever the "
-                "switches",
-                [f"'{node.name}' ({node.op})" for node in training],
-                cause="the graph was built with is_training=True as a Python constant.",
-                fix="build the network once more with is_training=False (or a placeholder), save "
-                "its graph with tf.train.export_meta_graph, and name that file with --meta.",
-            )
-        )
 
 
 def _input_shape(view: GraphView, tensor: str) -> tuple[Shape, int]:
