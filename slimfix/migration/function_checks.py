@@ -50,16 +50,12 @@ def check_fed(resolved: Resolved) -> None:
         raise UsageError(
             explain(
                 f"The outputs depend on {count(len(unfed), 'source')} that no input feeds",
-                [f"'{name}' ({_op_of(resolved, name)})" for name in unfed],
+                [f"'{name}' ({resolved.nodes[name].op})" for name in unfed],
                 cause="an output is a loss or a metric, which needs labels; or the network has "
                 "more inputs than were named.",
                 fix="choose other --outputs, or name all --inputs.",
             )
         )
-
-
-def _op_of(resolved: Resolved, name: str) -> str:
-    return resolved.nodes[name].op
 
 
 def check_control_flow(resolved: Resolved) -> None:

@@ -99,7 +99,7 @@ def _undecided(chosen: _Pass) -> list[str]:
         other = chosen.flipped(tensor)
         if (
             other.training_marks() == chosen.training_marks()
-            and other.needed_nodes() != chosen.needed_nodes()
+            and other.needed_nodes != chosen.needed_nodes
         ):
             notes.append(
                 f"{tensor}: taken as {value}; this switch decides something else than training"
@@ -160,17 +160,13 @@ class _Pass:
         switches = {**self.switches, switch: not self.switches[switch]}
         return _Pass(self.view, self.order, self.inputs, self.outputs, switches)
 
-    def needed_nodes(self) -> dict[str, Node]:
-        """Returns the nodes that the outputs need, by name."""
-        return self._needed
-
     def training_marks(self) -> int:
         """Counts the nodes in the function that only a network in training needs."""
         return sum(
             (node.op in FUSED_OPS and node.attr("is_training", True))
             or node.op == "SquaredDifference"
             or node.op.startswith(("Random", "StatelessRandom"))
-            for node in self._needed.values()
+            for node in self.needed_nodes.values()
         )
 
     def resolved(self, notes: Sequence[str]) -> Resolved:
@@ -179,7 +175,7 @@ class _Pass:
         Args:
           notes: to add to those on training branches that were left out.
         """
-        nodes = self._needed
+        nodes = self.needed_nodes
         read = {tensor for node in nodes.values() for tensor in node.inputs}
         outputs = tuple(self.aliases.get(tensor, tensor) for tensor in self.outputs)
         return Resolved(
@@ -199,10 +195,11 @@ class _Pass:
     def _reads(self, merge: str) -> bool:
         """Tells whether the function reads what a conditional hands through."""
         tensor = self.aliases[names.join_tensor_name(merge, 0)]
-        return names.split_tensor_name(tensor)[0] in self._needed or tensor in self.inputs
+        return names.split_tensor_name(tensor)[0] in self.needed_nodes or tensor in self.inputs
 
     @functools.cached_property
-    def _needed(self) -> dict[str, Node]:
+    def needed_nodes(self) -> dict[str, Node]:
+        """The nodes that the outputs need, by name."""
         wanted: set[str] = set()
         pending = [self.aliases.get(tensor, tensor) for tensor in self.outputs]
         while pending:
