@@ -25,6 +25,7 @@ _SLOT_SUFFIXES = (
 _SHADOW_SUFFIX = "ExponentialMovingAverage"
 _STEP_NAMES = ("global_step",)
 _OPTIMIZER_SCALARS = re.compile(r"(^|/)beta[12]_power(_\d+)?$")
+_PART = re.compile(r"/part_\d+$")
 _STATISTIC = re.compile(
     r"(^|/)("
     r"moving_mean|moving_variance|moving_stddev"
@@ -71,6 +72,12 @@ def parent_scope(name: str) -> str:
 def last_part(name: str) -> str:
     """Returns the last part of a name: 'a/b/c' gives 'c'."""
     return name.rpartition("/")[2]
+
+
+def whole_name(variable: str) -> str:
+    """Returns the name that a checkpoint gives a part of a partitioned variable: 'a/part_0' is of
+    'a'. The name of any other variable is returned as it is."""
+    return _PART.sub("", variable)
 
 
 def in_gradients_scope(node: str) -> bool:

@@ -23,12 +23,17 @@ def graph():
 
 @pytest.fixture(params=["ref", "resource"])
 def variable_kind(request):
-    """Runs the test with ref variables (VariableV2) and with resource variables (VarHandleOp)."""
+    """Runs the test with ref variables (VariableV2) and with resource variables (VarHandleOp).
+
+    A test may ask for "resource and control flow version 2" as well.
+    """
     import tensorflow.compat.v1 as tf
 
     were_resource = tf.resource_variables_enabled()
     switches = {True: tf.enable_resource_variables, False: tf.disable_resource_variables}
-    switches[request.param == "resource"]()
+    switches[request.param != "ref"]()
+    if request.param.endswith("control flow version 2"):
+        tf.enable_control_flow_v2()  # The fixture `graph` puts it back.
     try:
         yield request.param
     finally:

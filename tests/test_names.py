@@ -76,3 +76,11 @@ def test_near_names_are_ordered_and_few():
     candidates = ["conv1/weights", "conv2/weights", "logits/biases"]
     assert names.near_names("conv1/weight", candidates, count=1) == ["conv1/weights"]
     assert names.near_names("zzz", candidates) == []
+
+
+@pytest.mark.parametrize(
+    "variable, whole",
+    [("bn/beta/part_12", "bn/beta"), ("bn/part_1/beta", "bn/part_1/beta"), ("part_0", "part_0")],
+)
+def test_whole_name(variable, whole):
+    assert names.whole_name(variable) == whole

@@ -51,7 +51,7 @@ def _refuse_unread(view: GraphView, needed: set[str]) -> None:
                 f"Cannot check the update ops: {len(unread)} of {len(view.nodes)} nodes are "
                 "function calls that may hold a batch norm",
                 [f"'{name}' ({view.nodes[name].op})" for name in unread],
-                cause="tf.cond was built with control flow version 2; its branches are functions.",
+                cause="tf.case was built with control flow version 2; its branches are functions.",
                 fix="call tf.disable_control_flow_v2() before the graph is built.",
             )
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-from typing import Any
+from typing import Any, Iterator, Mapping, Sequence
 
 from slimfix import names
 from slimfix.graphdef import updates as found_updates
+from slimfix.graphdef.averages import MovingAverage, find_averages
+from slimfix.graphdef.control_flow import lead_outside
 from slimfix.graphdef.fused import find_fused
 from slimfix.graphdef.normalisation import Normalisation
 from slimfix.graphdef.updates import Update
@@ -17,7 +20,18 @@ from slimfix.graphdef.written_out import find_written_out
 # Ops between a parameter and the place where it scales or shifts. Not StopGradient: batch
 # renormalisation puts one after the correction that it multiplies gamma with.
 _PARAMETER_OPS = frozenset(
-    ["Identity", "ReadVariableOp", "Switch", "Enter", "Cast", "Reshape", "Mul", "Add", "AddV2"]
+    [
+        "Identity",
+        "ReadVariableOp",
+        "Switch",
+        "Enter",
+        "Cast",
+        "Reshape",
+        "ConcatV2",
+        "Mul",
+        "Add",
+        "AddV2",
+    ]
 )
 
 
@@ -37,9 +51,17 @@ class BatchNormLayer:
       epsilon: what is added to the variance.
       decay: of the moving statistics, as slim calls it; None unless a constant.
       update_ops: names of the nodes that assign a moving statistic or an extra from the batch.
+        Of a node inside a function the name begins with that of the op that calls it.
+      update_collections: names of the graph's collections that hold one of them, sorted.
       normalise_ops: names of the nodes that normalise; the last gives the result, or both do,
         one in each branch, where fused ones are switched.
+      input: tensor name of what is normalised.
+      output: tensor name of the result, scaled and shifted.
+      batch_mean, batch_variance: tensor names of the batch's statistics, as the moving ones take
+        them in; None where the graph does not show it. A session can fetch them.
       data_format: 'NHWC', 'NCHW', or None where the ops do not say.
+      axis: the channels' axis: 1 or -1.
+      shared: another layer of the list has the same moving statistics.
     """
 
     scope: str
@@ -55,8 +77,15 @@ class BatchNormLayer:
     epsilon: float
     decay: float | None
     update_ops: tuple[str, ...]
+    update_collections: tuple[str, ...]
     normalise_ops: tuple[str, ...]
+    input: str
+    output: str
+    batch_mean: str | None
+    batch_variance: str | None
     data_format: str | None
+    axis: int
+    shared: bool
 
 
 def find_batch_norm_layers(view: GraphView) -> list[BatchNormLayer]:
@@ -64,20 +93,21 @@ def find_batch_norm_layers(view: GraphView) -> list[BatchNormLayer]:
 
     A layer that is built several times on the same variables is returned once for each time.
     Layer, instance and group norm, which have no moving statistics, are not returned. What lies
-    inside function bodies is not seen; `find_unread_nodes` tells where that may be.
+    inside function bodies is seen if `functions.inline_functions` made the view; of what is not,
+    `find_unread_nodes` tells.
     """
     found = find_fused(view) + find_written_out(view)
     position = {name: index for index, name in enumerate(view.nodes)}
     found.sort(key=lambda normalisation: position[normalisation.nodes[0]])
     layers = [_read_layer(view, normalisation) for normalisation in found]
-    return [layer for layer in layers if layer is not None]
+    return list(_complete(view, [layer for layer in layers if layer is not None]))
 
 
 def find_unread_nodes(view: GraphView) -> list[str]:
     """Returns the names of nodes that may hide a batch norm: function calls on its statistics.
 
-    A `tf.cond` of control flow version 2 is a node (If) whose branches are functions, which are
-    not read here. A call counts where a variable named like a batch-norm statistic goes in.
+    A call counts where a variable named like a batch-norm statistic goes in. In a view with
+    functions inlined only such are left as slimfix does not open: Case, map functions of datasets.
     """
     return [
         node.name
@@ -88,7 +118,7 @@ def find_unread_nodes(view: GraphView) -> list[str]:
 
 
 def _is_function(attr_value: Any) -> bool:
-    return attr_value.WhichOneof("value") == "func"
+    return attr_value.WhichOneof("value") == "func" or len(attr_value.list.func) > 0
 
 
 def _reads_statistic(view: GraphView, tensor: str) -> bool:
@@ -107,6 +137,9 @@ def _read_layer(view: GraphView, found: Normalisation) -> BatchNormLayer | None:
     beta = _find_parameter(view, found.offset, excluded=(gamma,))
     variables = [name for name in (moving_mean, moving_variance, beta, gamma) if name]
     trains_when = found.branch.taken_when if found.branch else True
+    averages = find_averages(view, updates, trains_when)
+    # Zero debiasing keeps the average of the mean in a variable of its own.
+    of_mean = [moving_mean, *(update.variable for update in mean_updates)]
     return BatchNormLayer(
         scope=names.parent_scope((variables + list(found.nodes))[0]),
         kind=found.kind,
@@ -119,11 +152,58 @@ def _read_layer(view: GraphView, found: Normalisation) -> BatchNormLayer | None:
         moving_variance=moving_variance,
         extras=_list_extras(updates, (moving_mean, moving_variance)),
         epsilon=found.epsilon,
-        decay=found_updates.read_decay(view, updates, (moving_mean, moving_variance), trains_when),
+        decay=_read_decay(averages, (moving_mean, moving_variance)),
         update_ops=tuple(update.node for update in updates),
+        update_collections=(),
         normalise_ops=found.nodes,
+        input=view.live_name(found.input),
+        output=view.live_name(found.output),
+        batch_mean=_batch_tensor(view, averages, of_mean, found.batch_mean),
+        batch_variance=_batch_tensor(view, averages, [moving_variance], found.batch_variance),
         data_format=found.data_format,
+        axis=found.axis,
+        shared=False,
     )
+
+
+def _read_decay(
+    averages: Mapping[str, MovingAverage], moving: tuple[str | None, str | None]
+) -> float | None:
+    """Either one tells: the mean has another formula with zero_debias, the variance with renorm."""
+    decays = [averages[name].decay for name in moving if name and name in averages]
+    return next((decay for decay in decays if decay is not None), None)
+
+
+def _batch_tensor(
+    view: GraphView,
+    averages: Mapping[str, MovingAverage],
+    variables: Sequence[str | None],
+    computed: Sequence[str],
+) -> str | None:
+    """Returns the tensor that goes into a moving statistic, else the one that was computed."""
+    taken_in = [averages[name].value for name in variables if name and name in averages]
+    outside = (lead_outside(view, tensor) for tensor in [*taken_in, *computed])
+    return next((view.live_name(tensor) for tensor in outside if tensor), None)
+
+
+def _complete(view: GraphView, layers: list[BatchNormLayer]) -> Iterator[BatchNormLayer]:
+    """Yields the layers with what no layer shows by itself."""
+    users = collections.Counter(layer.moving_mean for layer in layers)
+    holders = _find_holders(view)
+    for layer in layers:
+        held_in = {key for update in layer.update_ops for key in holders.get(update, ())}
+        shared = layer.moving_mean is not None and users[layer.moving_mean] > 1
+        yield dataclasses.replace(layer, update_collections=tuple(sorted(held_in)), shared=shared)
+
+
+def _find_holders(view: GraphView) -> dict[str, set[str]]:
+    """Returns which collections hold each update op: node name to collection names."""
+    holders: dict[str, set[str]] = {}
+    for key, members in view.collections.items():
+        for member in members:
+            for update in found_updates.updates_run_by(view, member):
+                holders.setdefault(update, set()).add(key)
+    return holders
 
 
 def _find_parameter(
@@ -135,8 +215,8 @@ def _find_parameter(
         [view.producer(tensor).name], control=False, stop=lambda node: node.op not in _PARAMETER_OPS
     )
     variables = [name for name in above if view.nodes[name].op in VARIABLE_OPS]
-    candidates = [name for name in variables if name not in excluded]
-    return candidates[0] if len(candidates) == 1 else None
+    candidates = {names.whole_name(name) for name in variables} - {*excluded}
+    return candidates.pop() if len(candidates) == 1 else None
 
 
 def _list_extras(updates: list[Update], moving: tuple[str | None, str | None]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import Iterable
 from slimfix import names
 from slimfix.graphdef.view import GraphView, Node
 
+_ENTRANCES = ("Switch", "RefSwitch", "Enter", "RefEnter")
 BOOL = 10  # DTBOOL in tensorflow/core/framework/types.proto
 
 
@@ -31,6 +32,16 @@ class Branch:
 def enclosing_branch(view: GraphView, tensor: str) -> Branch | None:
     """Returns the innermost branch or loop that makes a tensor, or None for one made outside."""
     return _search(view, tensor, set())
+
+
+def lead_outside(view: GraphView, tensor: str) -> str | None:
+    """Returns the tensor of the same value outside all branches and loops, or None."""
+    while enclosing_branch(view, tensor):
+        node = view.producer(tensor)
+        if node.op not in _ENTRANCES and node.op != "Identity":
+            return None
+        tensor = node.inputs[0]
+    return tensor
 
 
 def find_in_branches(view: GraphView, nodes: Iterable[str]) -> list[str]:

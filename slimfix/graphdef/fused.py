@@ -46,6 +46,16 @@ def _read_epsilon(node: Node) -> float:
     return plain_float(np.float32(node.attr("epsilon", 1e-4)))
 
 
+def _axis(node: Node) -> int:
+    return 1 if node.attr("data_format", "NHWC").startswith("NC") else -1
+
+
+def _outside(view: GraphView, tensor: str) -> str:
+    """Returns the tensor that a Switch leads into a branch, or the tensor if it is made there."""
+    node = view.producer(tensor)
+    return node.inputs[0] if node.op in ("Switch", "RefSwitch") else tensor
+
+
 def _read_switched(view: GraphView, merge: Node) -> Normalisation:
     inference, training = sorted(map(view.producer, merge.inputs), key=_is_training)
     return Normalisation(
@@ -53,6 +63,8 @@ def _read_switched(view: GraphView, merge: Node) -> Normalisation:
         mode="switched",
         branch=enclosing_branch(view, names.join_tensor_name(training.name, 0)),
         nodes=(training.name, inference.name),
+        input=_outside(view, training.inputs[0]),
+        output=names.join_tensor_name(merge.name, 0),
         scale=inference.inputs[1],
         offset=inference.inputs[2],
         moving_mean=trace_variable(view, inference.inputs[3]),
@@ -61,6 +73,7 @@ def _read_switched(view: GraphView, merge: Node) -> Normalisation:
         batch_variance=(names.join_tensor_name(training.name, 2),),
         epsilon=_read_epsilon(training),
         data_format=training.attr("data_format", "NHWC"),
+        axis=_axis(training),
     )
 
 
@@ -71,6 +84,8 @@ def _read_single(view: GraphView, node: Node) -> Normalisation:
         mode="training" if training else "inference",
         branch=None,
         nodes=(node.name,),
+        input=node.inputs[0],
+        output=names.join_tensor_name(node.name, 0),
         scale=node.inputs[1],
         offset=node.inputs[2],
         # In training mode slim hands the op empty constants, tf_keras the moving statistics.
@@ -80,4 +95,5 @@ def _read_single(view: GraphView, node: Node) -> Normalisation:
         batch_variance=(names.join_tensor_name(node.name, 2),) if training else (),
         epsilon=_read_epsilon(node),
         data_format=node.attr("data_format", "NHWC"),
+        axis=_axis(node),
     )

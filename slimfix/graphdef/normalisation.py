@@ -16,17 +16,22 @@ class Normalisation:
       mode: 'inference', 'training' or 'switched'.
       branch: the branch that uses the batch's statistics; None unless switched.
       nodes: names of the nodes that normalise, in the order in which they run.
+      input: tensor name of what is normalised; outside the branch where `branch` has one.
+      output: tensor name of the result; of the Merge where fused ops are switched.
       scale, offset: tensor names, or None where there is none.
       moving_mean, moving_variance: names of the variables that inference reads, where known.
       batch_mean, batch_variance: names of the tensors that hold the batch's statistics.
       epsilon: what is added to the variance.
       data_format: 'NHWC', 'NCHW', or None where the ops do not say.
+      axis: the channels' axis: 1 or -1.
     """
 
     kind: str
     mode: str
     branch: Branch | None
     nodes: tuple[str, ...]
+    input: str
+    output: str
     scale: str | None
     offset: str | None
     moving_mean: str | None
@@ -35,3 +40,4 @@ class Normalisation:
     batch_variance: tuple[str, ...]
     epsilon: float
     data_format: str | None
+    axis: int

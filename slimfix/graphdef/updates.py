@@ -1,4 +1,4 @@
-"""How a batch norm keeps its moving statistics: the ops that assign them, and their decay."""
+"""Which ops assign the statistics of a batch norm from a batch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 from typing import Iterable, Sequence
 
 from slimfix import names
-from slimfix.graphdef.constants import read_scalar
 from slimfix.graphdef.variables import (
     ASSIGN_OPS,
     PASSIVE_OPS,
@@ -38,7 +37,6 @@ _GLUE_OPS = PASSIVE_OPS | frozenset(
         "Sub",
     ]
 )
-_DECAY_DIGITS = 7  # The graph holds 1 - decay in float32, which carries no more.
 
 # How the ops begin that apply gradients to variables: ApplyMomentum, ResourceApplyAdam, ...
 OPTIMIZER_UPDATES = ("Apply", "ResourceApply", "ResourceSparseApply", "SparseApply")
@@ -105,42 +103,25 @@ def last_assigned(view: GraphView, updates: Sequence[Update]) -> str | None:
     return last[0] if last else None
 
 
-def read_decay(
-    view: GraphView,
-    updates: Sequence[Update],
-    moving: Sequence[str | None],
-    taken_when: bool,
-) -> float | None:
-    """Returns the decay of `moving -= (moving - batch) * (1 - decay)`, if it is a constant.
+def updates_run_by(view: GraphView, name: str) -> set[str]:
+    """Returns the names of the assigning nodes that are, or make up, one entry of UPDATE_OPS.
 
-    Args:
-      view: the graph.
-      updates: the layer's.
-      moving: names of moving_mean and moving_variance. Either one tells: the mean has another
-        formula with zero_debias, and the variance has with renorm.
-      taken_when: the value of the layer's switch that selects training mode.
+    An entry is the assigning op, a read of what it assigned, or a group of such. What an entry
+    merely waits for, as a loss waits for a train op, is not part of it.
     """
-    for update in updates:
-        if update.variable in moving:
-            rate = _read_rate(view, update, taken_when)
-            if rate is not None:
-                return round(1.0 - rate, _DECAY_DIGITS)
-    return None
-
-
-def _read_rate(view: GraphView, update: Update, taken_when: bool) -> float | None:
-    assign = view.nodes[update.node]
-    if assign.op not in ("AssignSub", "AssignSubVariableOp"):
-        return None
-    delta = view.producer(assign.inputs[1])
-    if delta.op in ("Select", "SelectV2"):  # Keeps the statistic where the batch is empty.
-        delta = view.producer(delta.inputs[1])
-    if delta.op != "Mul":
-        return None
-    difference = view.producer(delta.inputs[0])
-    if difference.op != "Sub" or trace_variable(view, difference.inputs[0]) != update.variable:
-        return None
-    return read_scalar(view, delta.inputs[1], taken_when)
+    seen: set[str] = set()
+    pending = [name]
+    while pending:
+        node = view.nodes.get(pending.pop())
+        if node is None or node.name in seen:
+            continue
+        if node.op == "NoOp":
+            seen.add(node.name)
+            pending.extend(node.control_inputs)
+        elif node.op in ASSIGN_OPS or node.op in _GLUE_OPS:
+            seen.add(node.name)
+            pending.extend(_sources(view, node))
+    return {each for each in seen if view.nodes[each].op in ASSIGN_OPS}
 
 
 def _updates_among(view: GraphView, nodes: set[str]) -> list[Update]:

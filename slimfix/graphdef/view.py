@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from slimfix import names
+
+NO_COLLECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +70,21 @@ def _plain_shape(proto: Any) -> tuple[int | None, ...] | None:
 
 
 class GraphView:
-    """The nodes of one GraphDef by name, in the order of the GraphDef."""
+    """The nodes of one GraphDef by name, in the order of the GraphDef.
 
-    def __init__(self, nodes: Iterable[Node]):
+    Attributes:
+      nodes: by name.
+      collections: node names by collection; empty where the source has none.
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        collections: Mapping[str, Sequence[str]] = NO_COLLECTIONS,
+        live_names: Mapping[str, str] = MappingProxyType({}),
+    ):
+        self.collections = collections
+        self._live_names = live_names
         self.nodes: dict[str, Node] = {node.name: node for node in nodes}
         self._order = {name: index for index, name in enumerate(self.nodes)}
         self._sources: dict[str, tuple[str, ...]] = {}
@@ -84,12 +99,21 @@ class GraphView:
                 self._consumers.setdefault(source, []).append(node)
 
     @classmethod
-    def from_graph_def(cls, graph_def: Any) -> GraphView:
+    def from_graph_def(
+        cls, graph_def: Any, collections: Mapping[str, Sequence[str]] = NO_COLLECTIONS
+    ) -> GraphView:
         """Returns the view of a GraphDef proto."""
-        return cls(_read_node(proto) for proto in graph_def.node)
+        return cls((_read_node(proto) for proto in graph_def.node), collections)
 
     def __contains__(self, name: str) -> bool:
         return name in self.nodes
+
+    def live_name(self, tensor: str) -> str:
+        """Returns the name under which a session finds a tensor.
+
+        It is another one only for a tensor that stands here for an output of an opened call.
+        """
+        return self._live_names.get(tensor, tensor)
 
     def producer(self, tensor: str) -> Node:
         """Returns the node that makes a tensor. Raises KeyError for one outside the graph."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Iterator
 
+from slimfix import names
 from slimfix.graphdef.constants import read_scalar
 from slimfix.graphdef.control_flow import Branch, enclosing_branch
 from slimfix.graphdef.normalisation import Normalisation
@@ -16,12 +17,15 @@ from slimfix.graphdef.variables import PASSIVE_OPS, VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 
 _ADD_OPS = ("Add", "AddV2")
+# Between a statistic and the formula: what only shapes it, or chooses it in a `tf.cond`.
+_SHAPING_OPS = PASSIVE_OPS | frozenset(["Merge", "RefMerge"])
 
 
 @dataclasses.dataclass(frozen=True)
 class _Formula:
     """The tensors of the formula above, and its nodes in the order in which they run."""
 
+    input: str
     variance: str
     epsilon: float
     scale: str | None
@@ -63,6 +67,7 @@ def _match(view: GraphView, rsqrt: Node) -> Iterator[_Formula]:
                     if x_term.op == "Mul" and _reads(view, x_term, inverse):
                         chain = (rsqrt, inverse, mean_term, shift, x_term, output)
                         yield _Formula(
+                            input=_other_input(view, x_term, inverse),
                             variance=variance,
                             epsilon=epsilon,
                             scale=scale,
@@ -126,6 +131,8 @@ def _read(view: GraphView, formula: _Formula) -> Normalisation:
         mode=training if variance.batch else "inference",
         branch=variance.branch,
         nodes=formula.nodes,
+        input=formula.input,
+        output=names.join_tensor_name(formula.nodes[-1], 0),
         scale=formula.scale,
         offset=formula.offset,
         moving_mean=mean.variable,
@@ -134,7 +141,22 @@ def _read(view: GraphView, formula: _Formula) -> Normalisation:
         batch_variance=variance.batch,
         epsilon=formula.epsilon,
         data_format=None,
+        axis=_axis(view, formula.mean),
     )
+
+
+def _axis(view: GraphView, mean: str) -> int:
+    """Returns 1 where the mean is shaped [1, channels, 1, ...] to meet the input, else -1."""
+    found = view.ancestors(
+        [view.producer(mean).name], control=False, stop=lambda node: node.op not in _SHAPING_OPS
+    )
+    for node in view.in_order(found):
+        target = view.producer(node.inputs[1]) if node.op == "Reshape" else None
+        if target is not None and target.op == "Const":
+            shape = target.attr("value").tolist()
+            if isinstance(shape, list) and len(shape) > 2 and shape[-1] == 1 and shape[1] != 1:
+                return 1
+    return -1
 
 
 def _trace(view: GraphView, tensor: str) -> _Sources:

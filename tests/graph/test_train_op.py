@@ -207,13 +207,20 @@ def test_refuses_a_layer_that_nothing_updates(graph):
 
 @pytest.mark.parametrize("variable_kind", ["resource"], indirect=True)
 def test_refuses_what_it_cannot_read(graph, variable_kind):
+    """tf.switch_case of control flow version 2: functions that slimfix does not open."""
     import tensorflow.compat.v1 as tf
 
     tf.enable_control_flow_v2()
-    _, loss = build_net(tf.placeholder(tf.bool, []))
-    text = refusal(graph, loss)
-    assert text.startswith("Cannot check the update ops: ")
-    assert "(If)" in text or "(StatelessIf)" in text
+    x = tf.placeholder(tf.float32, [None, 6])
+    y = slim.batch_norm(x, scope="bn", is_training=False)
+    which = tf.placeholder(tf.int32, [], name="which")
+
+    def again():
+        return slim.batch_norm(x, scope="bn", is_training=True, reuse=True)
+
+    text = refusal(graph, tf.reduce_sum(tf.switch_case(which, [again, again, lambda: y])))
+    assert text.startswith("Cannot check the update ops: 1 of ")
+    assert "(Case)" in text or "(StatelessCase)" in text
     assert "Fix: call tf.disable_control_flow_v2() before the graph is built." in text
 
 

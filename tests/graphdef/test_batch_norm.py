@@ -7,6 +7,7 @@ import pytest
 
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers, find_unread_nodes
 from slimfix.graphdef.control_flow import Branch, enclosing_branch, find_in_branches
+from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.view import GraphView
 
@@ -30,7 +31,7 @@ MODES = {"inference": False, "training": True, "switched": None}
 
 
 def find(graph):
-    return find_batch_norm_layers(GraphView.from_graph_def(graph.as_graph_def()))
+    return find_batch_norm_layers(inline_functions(graph.as_graph_def()))
 
 
 def build(rank, is_training, arguments):
@@ -51,6 +52,10 @@ def build(rank, is_training, arguments):
     tf.train.Saver()
 
 
+WORLDS = ["ref", "resource", "resource and control flow version 2"]
+
+
+@pytest.mark.parametrize("variable_kind", WORLDS, indirect=True)
 @pytest.mark.parametrize("mode", list(MODES))
 @pytest.mark.parametrize("rank", [2, 4])
 @pytest.mark.parametrize("variant", list(VARIANTS))
@@ -58,7 +63,8 @@ def test_slim_layers(graph, variable_kind, variant, rank, mode):
     arguments, kind, extras = VARIANTS[variant]
     build(rank, MODES[mode], arguments)
     (layer,) = find(graph)
-    shown = dict(dataclasses.asdict(layer), update_ops=None, normalise_ops=None)
+    left_out = ("update_ops", "normalise_ops", "input", "output", "batch_mean", "batch_variance")
+    shown = dict(dataclasses.asdict(layer), **dict.fromkeys(left_out))
     assert shown == {
         "scope": "bn",
         "kind": kind,
@@ -72,14 +78,16 @@ def test_slim_layers(graph, variable_kind, variant, rank, mode):
         "extras": extras if mode != "inference" else (),
         "epsilon": 0.002,
         "decay": 0.97 if mode != "inference" else None,
-        "update_ops": None,
-        "normalise_ops": None,
+        **dict.fromkeys(left_out),
+        "update_collections": (),  # A GraphDef has none.
         "data_format": "NHWC" if kind == "fused" else None,
+        "axis": -1,
+        "shared": False,
     }
-    updates = [graph.get_operation_by_name(name) for name in layer.update_ops]
-    assert len(updates) == (0 if mode == "inference" else 2 + len(extras))
+    assert len(layer.update_ops) == (0 if mode == "inference" else 2 + len(extras))
+    view = inline_functions(graph.as_graph_def())
     assert all(name.startswith("bn/") for name in layer.update_ops)
-    assert all("Assign" in op.type for op in updates)
+    assert all("Assign" in view.nodes[name].op for name in layer.update_ops)
 
 
 def test_normalise_ops_end_in_the_result(graph):
@@ -115,10 +123,17 @@ def test_found_by_structure_not_by_names(graph, variable_kind):
         moving_variance="running/b",
         extras=(),
         epsilon=0.01,
-        decay=None,  # Another formula than moving -= (moving - batch) * (1 - decay).
+        decay=0.75,
         update_ops=keep,
+        update_collections=(),
         normalise_ops=("norm",),
+        input="photo:0",
+        output="norm:0",
+        batch_mean="norm:1",
+        batch_variance="norm:2",
         data_format="NHWC",
+        axis=-1,
+        shared=False,
     )
 
 
@@ -171,11 +186,8 @@ def test_other_normalisations_are_not_batch_norm(graph):
     assert find(graph) == []
 
 
-@pytest.mark.parametrize("variable_kind", ["resource"], indirect=True)
-def test_control_flow_version_2_is_reported_not_ignored(graph, variable_kind):
-    import tensorflow.compat.v1 as tf
-
-    tf.enable_control_flow_v2()
+@pytest.mark.parametrize("variable_kind", WORLDS[2:], indirect=True)
+def test_functions_that_are_not_opened_are_reported(graph, variable_kind):
     build(2, None, {})
     view = GraphView.from_graph_def(graph.as_graph_def())
     hiding = {view.nodes[name].op for name in find_unread_nodes(view)}
