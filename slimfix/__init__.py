@@ -15,6 +15,8 @@ _PUBLIC = {
     "slim": "slimfix.compat",
     "enable_slim": "slimfix.compat",
     "create_train_op": "slimfix.graph.train_op",
+    "with_update_ops": "slimfix.graph.train_op",
+    "verify_train_op": "slimfix.graph.update_ops",
     "build_saver": "slimfix.graph.saver",
     "find_batch_norm_layers": "slimfix.graph.layers",
     "migrate": "slimfix.pipeline",

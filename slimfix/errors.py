@@ -51,9 +51,9 @@ class UnsupportedEnvironmentError(SlimfixError):
     """The installed packages cannot do what was asked, e.g. tf_keras is missing."""
 
 
-def count(number: int, noun: str) -> str:
-    """Returns '1 layer' or '2 layers'."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """Returns '1 layer' or '2 layers'; give the plural where it is not the noun with an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
 def explain(

@@ -74,6 +74,17 @@ def last_part(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def scopes_of(name: str) -> list[str]:
+    """Returns the scopes that a name lies in, outermost first: 'a/b/c' gives ['a', 'a/b']."""
+    parts = name.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+
+
+def in_scope(name: str, scope: str) -> bool:
+    """Tells whether a name is `scope` itself or lies in it: 'conv10/w' is not in 'conv1'."""
+    return f"{name}/".startswith(scope.rstrip("/") + "/")
+
+
 def whole_name(variable: str) -> str:
     """Returns the name that a checkpoint gives a part of a partitioned variable: 'a/part_0' is of
     'a'. The name of any other variable is returned as it is."""

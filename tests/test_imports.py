@@ -15,11 +15,12 @@ ALLOWED = {
     "__init__": set(),
     "errors": set(),
     "names": set(),
+    "scopes": {"errors", "names", "__init__"},
     "folder": BASE,
     "compat": BASE,
     "checkpoint": BASE,
     "graphdef": BASE,
-    "graph": BASE | {"compat", "checkpoint", "graphdef"},
+    "graph": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
     "migration": BASE | {"checkpoint", "graphdef"},
     "parity": BASE | {"checkpoint", "graphdef", "migration"},
     "report": BASE | {"migration", "parity"},
@@ -27,7 +28,7 @@ ALLOWED = {
     "commands": BASE | {"pipeline", "report", "compat", "graph"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
-LEGACY = {"__init__", "errors", "names", "compat", "checkpoint", "graphdef", "graph"}
+LEGACY = {"__init__", "errors", "names", "scopes", "compat", "checkpoint", "graphdef", "graph"}
 
 
 def room_of(path):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any, Callable, List, Sequence, Tuple
 
 from slimfix import compat
-from slimfix.graph.update_ops import verify_update_ops
+from slimfix.errors import UsageError, explain
+from slimfix.graph.towers import combine_updates
+from slimfix.graph.update_faults import op_name
+from slimfix.graph.update_ops import Plan
 
 _GRAPH_STEP = object()  # Stands for the graph's own global step; None means to count no steps.
 _GATE_OP = 1  # tf.train.Optimizer.GATE_OP, without importing TensorFlow.
@@ -28,6 +31,8 @@ def create_train_op(
     check_numerics: bool = True,
     *,
     transform_grads_fn: Callable[[_GradientsAndVariables], _GradientsAndVariables] | None = None,
+    frozen_scopes: str | Sequence[str] = (),
+    towers: str | None = None,
 ) -> Any:
     """Returns a tensor that, when run, takes one training step and gives the loss of that step.
 
@@ -49,18 +54,25 @@ def create_train_op(
       check_numerics: the step fails if the loss is infinite or not a number.
       transform_grads_fn: from (gradient, variable) pairs to such pairs, after multiplying and
         clipping; as in tf-slim's training.create_train_op.
+      frozen_scopes: scopes of the batch norms whose statistics the step must not move, such as
+        those of the generator in the step of the discriminator. Their updates are left out of
+        UPDATE_OPS, and that none runs is proved.
+      towers: where a batch norm is built several times on the same statistics, 'first', 'all' or
+        'merge' give each statistic one update: by the first tower's batch, by each in turn, or by
+        all of them as one batch. None runs the update ops as they are, in no order.
     Returns: scalar tensor of the dtype of total_loss; also added to the collection TRAIN_OP.
-    Raises: UpdateOpsError: a batch norm that the loss depends on would not be updated.
+    Raises:
+      UpdateOpsError: a batch norm that the loss depends on would not be updated, a frozen one
+        would be, or the towers' updates cannot be combined.
+      UsageError: a scope holds no batch norm, there is no such policy for towers, or nothing is to
+        be trained, or what is to be trained is not trainable.
     """
     import tensorflow.compat.v1 as tf
 
-    if update_ops is None:
-        update_ops = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
-    verify_update_ops(total_loss, update_ops)
+    variables_to_train = _choose_trained(variables_to_train)
+    update_ops = _prepare(total_loss, update_ops, frozen_scopes, towers)
     if global_step is _GRAPH_STEP:
         global_step = tf.train.get_or_create_global_step()
-    if variables_to_train is None:
-        variables_to_train = tf.trainable_variables()
     gradients = optimizer.compute_gradients(
         total_loss,
         variables_to_train,
@@ -88,3 +100,70 @@ def create_train_op(
             train_op = tf.identity(total_loss)
     tf.add_to_collection(tf.GraphKeys.TRAIN_OP, train_op)
     return train_op
+
+
+def with_update_ops(
+    train_op: Any,
+    update_ops: Sequence[Any] | None = None,
+    *,
+    frozen_scopes: str | Sequence[str] = (),
+    towers: str | None = None,
+) -> Any:
+    """Returns a train op that does what `train_op` does and runs the update ops in the same step.
+
+    For programs that have a train op already, from `optimizer.minimize` or another library. The
+    updates run beside the step and not before it. What the train op runs already runs once. All
+    is checked first: where this raises, the graph is as it was.
+
+    Args:
+      train_op: op or tensor that takes one training step.
+      update_ops, frozen_scopes, towers: as of `create_train_op`.
+    Returns: tf.Operation, or a tensor of the value of `train_op` if that is a tensor.
+    Raises: as `create_train_op`.
+    """
+    import tensorflow.compat.v1 as tf
+
+    update_ops = _prepare(train_op, update_ops, frozen_scopes, towers)
+    with train_op.graph.as_default(), tf.name_scope("train_op_with_updates"):
+        if isinstance(train_op, tf.Operation):
+            return tf.group(train_op, *update_ops)
+        with tf.control_dependencies(update_ops):
+            return tf.identity(train_op)
+
+
+def _prepare(
+    root: Any,
+    update_ops: Sequence[Any] | None,
+    frozen_scopes: str | Sequence[str],
+    towers: str | None,
+) -> list[Any]:
+    """Returns the update ops to run beside `root`, the train op or the loss, once it is proved."""
+    plan = Plan.read(root)
+    chosen = plan.select(update_ops, frozen_scopes)
+    plan.prove([plan.root, *map(op_name, chosen)], frozen_scopes)
+    if towers is None:
+        return chosen
+    return combine_updates(plan.graph, plan.view, plan.layers, chosen, towers)
+
+
+def _choose_trained(variables: Sequence[Any] | None) -> list[Any]:
+    import tensorflow.compat.v1 as tf
+
+    trainable = tf.trainable_variables()
+    chosen = trainable if variables is None else list(variables)
+    names = {variable.op.name for variable in trainable}
+    fixed = [each for each in chosen if not (each.trainable or each.op.name in names)]
+    if fixed or not chosen:
+        raise UsageError(
+            explain(
+                f"Cannot train {len(fixed)} of {len(chosen)} variables"
+                if fixed
+                else "There is no variable to train",
+                [f"'{variable.op.name}': not trainable" for variable in fixed],
+                cause="variables_to_train holds moving statistics or a step counter."
+                if fixed
+                else "variables_to_train is empty, or the graph has no trainable variable.",
+                fix="choose among tf.trainable_variables().",
+            )
+        )
+    return chosen

@@ -1,143 +1,118 @@
-"""Checks that a train op will run the update ops of every batch norm that it trains through."""
+"""The static proof that a train op keeps the statistics of every batch norm it trains through."""
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+import dataclasses
+from typing import Any, Iterable, Sequence
 
-from slimfix.errors import UpdateOpsError, explain
+from slimfix.graph import update_faults as faults
 from slimfix.graph.layers import view_graph
-from slimfix.graphdef.batch_norm import (
-    BatchNormLayer,
-    find_batch_norm_layers,
-    find_unread_nodes,
-)
-from slimfix.graphdef.control_flow import find_in_branches
-from slimfix.graphdef.variables import assigned_variable
+from slimfix.graph.update_faults import UPDATE_OPS
+from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
+from slimfix.graphdef.updates import updates_run_by
 from slimfix.graphdef.view import GraphView
+from slimfix.scopes import pick_by_scope
 
 
-def verify_update_ops(total_loss: Any, update_ops: Sequence[Any]) -> None:
-    """Raises unless running the loss and the update ops keeps every moving statistic in use.
+@dataclasses.dataclass(frozen=True)
+class UpdatesRecord:
+    """What one run of a train op does to the batch norms that it trains through.
 
-    A layer counts if the loss depends on it and it normalises with the batch's statistics, always
-    or by a switch. Where layers share variables, the updates of any one of them will do.
+    Attributes:
+      updated: scopes of those in training mode whose statistics it updates.
+      frozen: scopes of those in training mode whose statistics it leaves alone, as it was told.
+      inference: scopes of those that only normalise with their moving statistics.
+    """
+
+    updated: tuple[str, ...]
+    frozen: tuple[str, ...]
+    inference: tuple[str, ...]
+
+
+def verify_train_op(train_op: Any, *, frozen_scopes: str | Sequence[str] = ()) -> UpdatesRecord:
+    """Proves that one run of a train op updates every batch norm that it trains through.
+
+    The proof is static: it reads the graph and runs nothing. `BatchNormHook` proves the same of a
+    session. It holds whoever built the op: slimfix, slim, or `optimizer.minimize`.
 
     Args:
-      total_loss: the loss tensor.
-      update_ops: ops or tensors that run with the train op.
-    Raises: UpdateOpsError: a moving statistic would not be updated, an update op is inside a
-      branch where nothing can wait for it, or a batch norm lies inside a function body that
-      slimfix does not read.
+      train_op: op or tensor that takes one training step.
+      frozen_scopes: scopes of the batch norms whose statistics it must not move, such as those of
+        the generator in the step of the discriminator. Their updates are not demanded, and that
+        the op reaches none of them is proved.
+    Returns: UpdatesRecord.
+    Raises:
+      UpdateOpsError: an update would not run, each with the reason; or a frozen statistic would
+        move; or a function call hides what it does to a batch norm.
+      UsageError: a scope holds no batch norm.
     """
-    view = view_graph(total_loss.graph)
-    loss = total_loss.op.name
-    updates = [_op_name(item) for item in update_ops]
-    layers = find_batch_norm_layers(view)
-    needed = view.ancestors([loss])
-    _refuse_unread(view, needed)
-    _refuse_in_branches(view, updates, layers)
-    _refuse_lost(view, total_loss.graph, layers, needed, view.ancestors([loss, *updates]))
+    plan = Plan.read(train_op)
+    return plan.prove([plan.root], frozen_scopes)
 
 
-def _op_name(item: Any) -> str:
-    return getattr(item, "op", item).name  # An Operation has no op; tensors and variables have.
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A graph read once: what a train op, or the loss of one to come, says of its batch norms.
 
+    Attributes:
+      root: name of the op that takes the step, or computes the loss.
+    """
 
-def _refuse_unread(view: GraphView, needed: set[str]) -> None:
-    unread = [name for name in find_unread_nodes(view) if name in needed]
-    if unread:
-        raise UpdateOpsError(
-            explain(
-                f"Cannot check the update ops: {len(unread)} of {len(view.nodes)} nodes are "
-                "function calls that may hold a batch norm",
-                [f"'{name}' ({view.nodes[name].op})" for name in unread],
-                cause="tf.case was built with control flow version 2; its branches are functions.",
-                fix="call tf.disable_control_flow_v2() before the graph is built.",
-            )
+    graph: Any
+    view: GraphView
+    layers: list[BatchNormLayer]
+    root: str
+
+    @classmethod
+    def read(cls, root: Any) -> Plan:
+        """Returns the plan for an op or tensor."""
+        view = view_graph(root.graph)
+        return cls(root.graph, view, find_batch_norm_layers(view), faults.op_name(root))
+
+    def select(self, update_ops: Sequence[Any] | None, frozen_scopes: Sequence[str] | str) -> list:
+        """Returns the ops to run: those given, or of UPDATE_OPS those that move nothing frozen.
+
+        Raises: UpdateOpsError: one lies inside a branch, or in another graph.
+        """
+        if update_ops is None:
+            frozen = self._frozen_updates(frozen_scopes)
+            update_ops = [
+                item
+                for item in self.graph.get_collection(UPDATE_OPS)
+                if not frozen.intersection(updates_run_by(self.view, faults.op_name(item)))
+            ]
+        faults.refuse_foreign(self.graph, update_ops)
+        faults.refuse_in_branches(
+            self.view, self.layers, [faults.op_name(item) for item in update_ops]
+        )
+        return list(update_ops)
+
+    def prove(self, roots: Iterable[str], frozen_scopes: Sequence[str] | str) -> UpdatesRecord:
+        """Raises unless running `roots` does what `verify_train_op` says."""
+        needed, reached = self.view.ancestors([self.root]), self.view.ancestors(roots)
+        faults.refuse_unread(self.view, needed)
+        picked = self._pick(frozen_scopes)
+        used = [layer for layer in self.layers if needed.intersection(layer.normalise_ops)]
+        training = [layer for layer in used if layer.mode != "inference"]
+        demanded = [layer for layer in training if layer.scope not in picked]
+        frozen = [layer for layer in self.layers if layer.scope in picked]
+        in_place = self.view.ancestors([self.root])
+        faults.refuse_moved(frozen, reached, in_place)
+        faults.refuse_lost(self.view, self.layers, demanded, reached)
+        return UpdatesRecord(
+            updated=_scopes(demanded),
+            frozen=_scopes(layer for layer in training if layer.scope in picked),
+            inference=_scopes(layer for layer in used if layer.mode == "inference"),
         )
 
+    def _pick(self, frozen_scopes: Sequence[str] | str) -> set[str]:
+        scopes = {layer.scope for layer in self.layers}
+        return pick_by_scope(scopes, frozen_scopes, "frozen_scopes", "batch norm")
 
-def _refuse_in_branches(view: GraphView, updates: list[str], layers: list[BatchNormLayer]) -> None:
-    inside = find_in_branches(view, updates)
-    if inside:
-        raise UpdateOpsError(
-            explain(
-                f"Cannot run {len(inside)} of {len(updates)} update ops with the train op",
-                [
-                    f"'{name}': made inside a branch; {_served(view, name, layers)}"
-                    for name in inside
-                ],
-                cause="the layer was built inside a tf.cond or tf.while_loop body; whatever waits "
-                "outside for an op of a branch that is not taken never runs.",
-                fix="build the layer outside and hand it is_training as a tensor, or build it with "
-                "updates_collections=None.",
-            )
-        )
+    def _frozen_updates(self, frozen_scopes: Sequence[str] | str) -> set[str]:
+        picked = self._pick(frozen_scopes)
+        return {name for layer in self.layers if layer.scope in picked for name in layer.update_ops}
 
 
-def _served(view: GraphView, update: str, layers: list[BatchNormLayer]) -> str:
-    above = view.ancestors([update])
-    scopes = [repr(layer.scope) for layer in layers if above.intersection(layer.update_ops)]
-    return "updates " + ", ".join(scopes) if scopes else "updates no batch norm"
-
-
-def _refuse_lost(
-    view: GraphView,
-    graph: Any,
-    layers: list[BatchNormLayer],
-    needed: set[str],
-    reached: set[str],
-) -> None:
-    kept = {
-        assigned_variable(view, view.nodes[name])
-        for layer in layers
-        for name in layer.update_ops
-        if name in reached
-    }
-    training = [
-        layer
-        for layer in layers
-        if layer.mode != "inference" and needed.intersection(layer.normalise_ops)
-    ]
-    lost = [layer for layer in training if _statistics(layer) - kept]
-    if lost:
-        raise UpdateOpsError(
-            explain(
-                f"The train op would not update the moving statistics of {len(lost)} of "
-                f"{len(training)} batch-norm layers in training mode",
-                [_describe(view, graph, layer, reached) for layer in lost],
-                cause="update_ops leaves them out, or slim.batch_norm was built with another "
-                "updates_collections than UPDATE_OPS; evaluation would then use the statistics "
-                "that the layer started with.",
-                fix="leave update_ops at None and updates_collections at its default, or add the "
-                "ops named above to update_ops; build a layer whose statistics are to stay with "
-                "is_training=False.",
-            )
-        )
-
-
-def _statistics(layer: BatchNormLayer) -> set[str]:
-    moving = [name for name in (layer.moving_mean, layer.moving_variance) if name]
-    return {*moving, *layer.extras}
-
-
-def _describe(view: GraphView, graph: Any, layer: BatchNormLayer, reached: set[str]) -> str:
-    mode = f"switched by '{layer.switch}'" if layer.mode == "switched" else "in training mode"
-    missing = [name for name in layer.update_ops if name not in reached]
-    if not missing:
-        return f"'{layer.scope}': {mode}; no op of the graph updates its statistics"
-    ops = ", ".join(repr(name) for name in missing)
-    collections = _find_collections(view, graph, missing)
-    where = f", found in the collection {collections}" if collections else ""
-    return f"'{layer.scope}': {mode}; not run: {ops}{where}"
-
-
-def _find_collections(view: GraphView, graph: Any, update_ops: list[str]) -> str:
-    """Returns the quoted names of the collections whose members run any of these ops."""
-    found = []
-    for key in graph.get_all_collection_keys():
-        members = [item for item in graph.get_collection(key) if hasattr(item, "name")]
-        starts = [getattr(getattr(item, "op", item), "name", "") for item in members]
-        if view.ancestors(starts).intersection(update_ops):
-            found.append(repr(key))
-    return ", ".join(found)
+def _scopes(layers: Iterable[BatchNormLayer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(layer.scope for layer in layers))

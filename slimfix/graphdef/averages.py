@@ -39,10 +39,15 @@ def find_averages(
       view: the graph.
       updates: a layer's.
       taken_when: the value of the layer's switch that selects training mode.
-    Returns: the updates of another form, such as that of a step counter, are left out.
+    Returns: the first of each variable. Updates of another form, such as that of a step counter,
+      are left out.
     """
-    found = {update.variable: _read_average(view, update, taken_when) for update in updates}
-    return {variable: average for variable, average in found.items() if average}
+    found: dict[str, MovingAverage] = {}
+    for update in updates:
+        average = _read_average(view, update, taken_when)
+        if average:
+            found.setdefault(update.variable, average)
+    return found
 
 
 def _read_average(view: GraphView, update: Update, taken_when: bool) -> MovingAverage | None:
