@@ -27,7 +27,7 @@ def test_a_scope_that_covers_nothing():
     assert str(error.value) == (
         "3 of 4 entries of exclude_scopes cover no variable:\n"
         "  'conv1'; near: 'net/conv1', 'net/conv10'\n"
-        "  'net/con'; near: 'net/conv1', 'net/conv10', 'net'\n"
+        "  'net/con'; near: 'net/conv1', 'net/conv10', 'net/conv1/sub'\n"
         "  'hed'; near: 'head'\n"
         "Likely cause: a name is misspelt, or is only a part of one; scopes count in whole parts.\n"
         "Fix: name a scope of the graph, or leave the entry out of exclude_scopes."
