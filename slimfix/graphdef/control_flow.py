@@ -31,7 +31,7 @@ class Branch:
 
 def enclosing_branch(view: GraphView, tensor: str) -> Branch | None:
     """Returns the innermost branch or loop that makes a tensor, or None for one made outside."""
-    return _search(view, tensor, set())
+    return _search(view, tensor)
 
 
 def lead_outside(view: GraphView, tensor: str) -> str | None:
@@ -49,20 +49,20 @@ def find_in_branches(view: GraphView, nodes: Iterable[str]) -> list[str]:
 
     Nothing outside may wait for them: a node that waits for a branch not taken never runs.
     """
-    outside: set[tuple[str, int]] = set()
-    return [name for name in nodes if _search(view, names.join_tensor_name(name, 0), outside)]
+    return [name for name in nodes if _search(view, names.join_tensor_name(name, 0))]
 
 
-def _search(view: GraphView, tensor: str, outside: set[tuple[str, int]]) -> Branch | None:
+def _search(view: GraphView, tensor: str) -> Branch | None:
     """Walks back until an entrance shows that no exit on the way belongs to.
 
-    `outside` holds states known to lead to none; those of a search without result are added.
+    The view remembers the states of searches without result: all lead to no entrance, so that all
+    searches together take no longer than one.
     """
     pending = [(tensor, 0)]  # A tensor, and how many exits were passed and not yet matched.
     visited: set[tuple[str, int]] = set()
     while pending:
         state = pending.pop()
-        if state in visited or state in outside:
+        if state in visited or state in view.known_outside:
             continue
         visited.add(state)
         name, exits = state
@@ -75,7 +75,7 @@ def _search(view: GraphView, tensor: str, outside: set[tuple[str, int]]) -> Bran
             exits += 1
         waits = [names.join_tensor_name(control, 0) for control in node.control_inputs]
         pending.extend((source, exits) for source in [*node.inputs, *waits])
-    outside |= visited
+    view.known_outside |= visited
     return None
 
 

@@ -75,6 +75,7 @@ class GraphView:
     Attributes:
       nodes: by name.
       collections: node names by collection; empty where the source has none.
+      known_outside: what `control_flow` has found to lie in no branch.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class GraphView:
         live_names: Mapping[str, str] = MappingProxyType({}),
     ):
         self.collections = collections
+        self.known_outside: set[tuple[str, int]] = set()
         self._live_names = live_names
         self.nodes: dict[str, Node] = {node.name: node for node in nodes}
         self._order = {name: index for index, name in enumerate(self.nodes)}
