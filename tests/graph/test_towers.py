@@ -217,3 +217,41 @@ def test_refuses_several_decays(graph):
     loss = weight * sum(tf.reduce_sum(output) for output in outputs)
     with pytest.raises(UpdateOpsError, match="'bn': its towers have several decays"):
         create_train_op(loss, sgd(), towers="all")
+
+
+WORLDS = ["ref", "resource", "resource and control flow version 2"]
+
+
+@pytest.mark.parametrize("variable_kind", WORLDS, indirect=True)
+def test_updates_that_slim_makes_in_a_conditional(graph, variable_kind):
+    """Rank 2 with a switch: slim assigns the statistics inside a tf.cond."""
+    import tensorflow.compat.v1 as tf
+
+    switch = tf.placeholder(tf.bool, [])
+    start = {
+        "moving_mean": tf.constant_initializer(START_MEAN),
+        "moving_variance": tf.constant_initializer(START_VARIANCE),
+    }
+    batches = [batch.reshape(-1, 4) for batch in BATCHES]
+    towers = [tf.placeholder(tf.float32, [None, 4]) for _ in batches]
+    outputs = [
+        slim.batch_norm(
+            x,
+            decay=DECAY,
+            is_training=switch,
+            scope="bn",
+            reuse=tf.AUTO_REUSE,
+            param_initializers=start,
+        )
+        for x in towers
+    ]
+    weight = tf.get_variable("weight", [], initializer=tf.ones_initializer())
+    loss = weight * sum(tf.reduce_sum(output) for output in outputs)
+    train_op = create_train_op(loss, sgd(), towers="merge")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(train_op, dict([*zip(towers, batches), (switch, True)]))
+        values = session.run({each.op.name: each for each in tf.global_variables()})
+    wanted = moved([BATCHES], 1)
+    np.testing.assert_allclose(values["bn/moving_mean"], wanted[0], rtol=2e-6)
+    np.testing.assert_allclose(values["bn/moving_variance"], wanted[1], rtol=2e-6)
