@@ -17,6 +17,7 @@ _PUBLIC = {
     "create_train_op": "slimfix.graph.train_op",
     "with_update_ops": "slimfix.graph.train_op",
     "verify_train_op": "slimfix.graph.update_ops",
+    "BatchNormHook": "slimfix.graph.hook",
     "build_saver": "slimfix.graph.saver",
     "find_batch_norm_layers": "slimfix.graph.layers",
     "migrate": "slimfix.pipeline",

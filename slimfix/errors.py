@@ -43,6 +43,10 @@ class UpdateOpsError(SlimfixError):
     """A train op does not reach the update ops of a batch-norm layer in training mode."""
 
 
+class StatisticsError(UpdateOpsError):
+    """A session that trains does not keep moving statistics right, by the values they have."""
+
+
 class SaverError(SlimfixError):
     """A Saver would leave out variables that inference needs."""
 

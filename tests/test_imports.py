@@ -112,6 +112,32 @@ def private_imports(tree):
     return [name for name in modules_named if name.startswith(("tensorflow.python", "keras.src"))]
 
 
+# A session hook must be a subclass of TensorFlow's; the module loads when its name is first used.
+LOADS_TENSORFLOW = {PACKAGE / "graph" / "hook.py"}
+
+
+def heavy_at_the_top(tree):
+    """The heavy packages that a module imports when it is itself imported."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append(node.module or "")
+    return [name for name in found if name.partition(".")[0] in HEAVY]
+
+
+@pytest.mark.parametrize("path", modules(), ids=str)
+def test_tensorflow_is_imported_where_it_is_needed(path):
+    loads = bool(heavy_at_the_top(ast.parse(path.read_text())))
+    assert loads == (path in LOADS_TENSORFLOW)
+
+
+def test_the_rule_of_late_imports_can_fail():
+    tree = ast.parse("import keras\nfrom tensorflow.compat import v1\ndef f():\n    import tf_slim")
+    assert heavy_at_the_top(tree) == ["keras", "tensorflow.compat"]
+
+
 HEAVY = ("tensorflow", "keras", "tf_keras", "tf_slim")
 
 
