@@ -54,7 +54,7 @@ def test_the_page_runs(source, tmp_path):
 
 
 def test_the_guides_are_there():
-    wanted = {"train.md", "save.md", "restore.md", "fine-tune.md", "repair.md"}
+    wanted = {"train.md", "watch.md", "save.md", "restore.md", "fine-tune.md", "repair.md"}
     assert wanted <= {path.name for path in GUIDES}
     for path in GUIDES:
         if path.name in wanted:
