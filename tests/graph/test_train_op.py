@@ -99,12 +99,18 @@ def test_positional_arguments_are_those_of_tf_slim(graph):
     assert train_op in tf.get_collection(tf.GraphKeys.TRAIN_OP)
 
 
+WORLDS = ["ref", "resource", "resource and control flow version 2"]
+
+
+@pytest.mark.parametrize("variable_kind", WORLDS, indirect=True)
+@pytest.mark.parametrize("switched", [True, False])
 @pytest.mark.parametrize("arguments", [{}, {"updates_collections": None}], ids=["given", "forced"])
-def test_updates_run_once_for_each_step(graph, variable_kind, arguments):
+def test_updates_run_once_for_each_step(graph, variable_kind, switched, arguments):
     """With a learning rate of 0 the statistics follow a closed form, in float64 NumPy."""
     import tensorflow.compat.v1 as tf
 
-    x, loss = build_net(True, **arguments)
+    is_training = tf.placeholder_with_default(True, []) if switched else True
+    x, loss = build_net(is_training, **arguments)
     values = run_steps(x, create_train_op(loss, tf.train.GradientDescentOptimizer(0.0)))[1]
     mean, variance = np.zeros(4), np.ones(4)
     for batch in BATCHES.astype(np.float64) @ WEIGHTS.astype(np.float64):
