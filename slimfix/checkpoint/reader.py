@@ -12,6 +12,10 @@ import numpy as np
 
 from slimfix.errors import CheckpointError, count, explain
 
+# What a sharded Saver of version 1 returns and tf.train.latest_checkpoint gives.
+_SHARDED_V1 = re.compile(r"-\?{5}-of-\d{5}$")
+# Of V1 checkpoints: partitioned variables, and on TensorFlow 1.15 bool ones.
+_READER_REFUSES = ("Sliced checkpoints are not supported", "Data type not supported")
 _NOT_A_PREFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
 
@@ -50,16 +54,39 @@ class Checkpoint:
         if name not in self.variables:
             raise KeyError(name)
         try:
-            return self._reader.get_tensor(name)
+            return self._read(name)
         except Exception as error:  # TensorFlow raises IndexError, DataLossError and others.
             raise _unreadable(self.prefix, name, error) from error
+
+    def _read(self, name: str) -> np.ndarray:
+        try:
+            return self._reader.get_tensor(name)
+        except Exception as error:
+            if not any(refusal in str(error) for refusal in _READER_REFUSES):
+                raise
+            return _run_restore_op(self.prefix, self.variables[name])
+
+
+def _run_restore_op(prefix: str, spec: VariableSpec) -> np.ndarray:
+    """Reads what the reader refuses and a Saver restores."""
+    import tensorflow as tf
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        (value,) = tf.raw_ops.RestoreV2(
+            prefix=prefix,
+            tensor_names=[spec.name],
+            shape_and_slices=[""],
+            dtypes=[tf.as_dtype(spec.dtype)],
+        )
+        return session.run(value)
 
 
 def read_checkpoint(prefix: str) -> Checkpoint:
     """Returns the checkpoint of a prefix, V1 or V2.
 
     Args:
-      prefix: checkpoint prefix, e.g. 'runs/model.ckpt-100'.
+      prefix: checkpoint prefix, e.g. 'runs/model.ckpt-100'; of a sharded V1 checkpoint the
+        pattern, e.g. 'runs/model.ckpt-100-?????-of-00002'.
     Raises: CheckpointError: nothing is there, a file of the checkpoint was named in place of its
       prefix, or its index cannot be read.
     """
@@ -79,6 +106,8 @@ def read_checkpoint(prefix: str) -> Checkpoint:
 
 
 def _check_prefix(prefix: str) -> None:
+    if "://" in prefix:
+        return  # No local path, e.g. gs://; TensorFlow's own reader says what is wrong with it.
     named_file = _NOT_A_PREFIX.search(prefix)
     if named_file:
         raise CheckpointError(
@@ -106,7 +135,7 @@ def _check_prefix(prefix: str) -> None:
                     fix="copy all files that begin with the prefix.",
                 )
             )
-    elif not os.path.isfile(prefix):
+    elif not os.path.isfile(prefix) and not _is_sharded_v1(prefix):
         folder = os.path.dirname(prefix) or "."
         near = sorted(path[: -len(".index")] for path in glob.glob(f"{folder}/*.index"))
         raise CheckpointError(
@@ -117,6 +146,13 @@ def _check_prefix(prefix: str) -> None:
                 fix="name the prefix: the path of the .index file without '.index'.",
             )
         )
+
+
+def _is_sharded_v1(prefix: str) -> bool:
+    pattern = _SHARDED_V1.search(prefix)
+    if not pattern:
+        return False
+    return bool(glob.glob(glob.escape(prefix[: pattern.start()]) + pattern.group()))
 
 
 def _unreadable(prefix: str, variable: str | None, error: Exception) -> CheckpointError:

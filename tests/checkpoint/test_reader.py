@@ -101,3 +101,42 @@ def test_a_flipped_byte_is_noticed(copied):
     with pytest.raises(CheckpointError):
         for name in checkpoint.variables:
             checkpoint.read(name)
+
+
+def write_v1(folder, sharded):
+    """Writes a V1 checkpoint of a partitioned, a bool and a string variable."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.get_variable("table", [7, 3], partitioner=tf.fixed_size_partitioner(3))
+        tf.get_variable("flags", initializer=[True, False], trainable=False)
+        tf.get_variable("words", initializer=["one", "two"])
+        session.run(tf.global_variables_initializer())
+        for index, part in enumerate(tf.global_variables("table")):
+            part.load(np.arange(part.shape.num_elements()).reshape(part.shape) + index, session)
+        whole = np.concatenate(session.run(tf.global_variables("table")))
+        saver = tf.train.Saver(write_version=tf.train.SaverDef.V1, sharded=sharded)
+        return saver.save(session, str(folder / "model.ckpt"), write_meta_graph=False), whole
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+def test_version_1_with_all_that_its_reader_refuses(tmp_path, sharded):
+    """TensorFlow's reader does not put parts together, nor on 1.15 read a bool; its op does."""
+    prefix, whole = write_v1(tmp_path, sharded)
+    assert ("?????-of-" in prefix) is sharded
+    checkpoint = read_checkpoint(prefix)
+    assert str(checkpoint.variables["table"]) == "[7,3] float32"
+    np.testing.assert_array_equal(checkpoint.read("table"), whole)
+    assert checkpoint.read("flags").tolist() == [True, False]
+    assert checkpoint.read("words").tolist() == [b"one", b"two"]
+
+
+def test_a_pattern_that_matches_nothing(tmp_path):
+    with pytest.raises(CheckpointError, match="No checkpoint at prefix"):
+        read_checkpoint(str(tmp_path / "model.ckpt-?????-of-00002"))
+
+
+def test_a_path_that_only_tensorflow_knows(copied):
+    assert len(read_checkpoint(f"file://{copied}").variables) == 33
+    with pytest.raises(CheckpointError, match="Cannot read checkpoint prefix 'file://"):
+        read_checkpoint(f"file://{copied}-7")
