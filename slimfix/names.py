@@ -91,6 +91,11 @@ def whole_name(variable: str) -> str:
     return _PART.sub("", variable)
 
 
+def shadow_name(variable: str) -> str:
+    """Returns the name of a variable's shadow: 'w' gives 'w/ExponentialMovingAverage'."""
+    return f"{variable}/{_SHADOW_SUFFIX}"
+
+
 def in_gradients_scope(node: str) -> bool:
     """Tells whether `tf.gradients` made this node: its scope is 'gradients', 'gradients_1', ..."""
     return any(re.match(r"gradients(_\d+)?$", part) for part in node.split("/")[:-1])

@@ -84,3 +84,28 @@ def test_near_names_are_ordered_and_few():
 )
 def test_whole_name(variable, whole):
     assert names.whole_name(variable) == whole
+
+
+def test_scopes_of():
+    assert names.scopes_of("net/conv1/weights") == ["net", "net/conv1"]
+    assert names.scopes_of("weights") == []
+
+
+@pytest.mark.parametrize(
+    "variable, scope, inside",
+    [
+        ("conv1/weights", "conv1", True),
+        ("conv1/weights", "conv1/", True),
+        ("conv1/weights", "conv1/weights", True),
+        ("conv10/weights", "conv1", False),
+        ("net/conv1/weights", "conv1", False),
+    ],
+)
+def test_in_scope(variable, scope, inside):
+    assert names.in_scope(variable, scope) is inside
+
+
+def test_a_shadow_name_has_the_role_of_a_shadow():
+    shadow = names.shadow_name("conv1/weights")
+    assert shadow == "conv1/weights/ExponentialMovingAverage"
+    assert names.role_of(shadow, {shadow}) is names.Role.SHADOW
