@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Sequence
+import copy
+import functools
+from typing import Any, Sequence
 
 from slimfix import names
-from slimfix.errors import SaverError, explain
-from slimfix.graph.layers import find_batch_norm_layers
+from slimfix.errors import SaverError, UsageError, explain
+from slimfix.graph.checked_saver import make_checked_saver
+from slimfix.graph.layers import view_graph
+from slimfix.graph.live import (
+    dropped_roles,
+    flatten,
+    is_variable,
+    list_saveables,
+    roles_of_variables,
+)
+from slimfix.graph.read_back import find_saved_tensors
+from slimfix.graph.statistics import find_statistics
+from slimfix.graphdef.variables import trace_variable
+from slimfix.graphdef.view import GraphView
+from slimfix.names import Role
+from slimfix.scopes import pick_by_scope
 
 
 def build_saver(
@@ -18,11 +34,19 @@ def build_saver(
     keep_checkpoint_every_n_hours: float = 10000.0,
     name: str | None = None,
     restore_sequentially: bool = False,
+    saver_def: Any | None = None,
+    builder: Any | None = None,
+    defer_build: bool = False,
     allow_empty: bool = False,
     write_version: int = 2,
     pad_step_number: bool = False,
     save_relative_paths: bool = False,
     filename: str | None = None,
+    optimizer_slots: bool = True,
+    shadows: bool = True,
+    step: bool = True,
+    allow_missing: str | Sequence[str] = (),
+    read_back: bool = False,
 ) -> Any:
     """Returns a tf.train.Saver that holds the moving statistics of every batch norm.
 
@@ -32,49 +56,128 @@ def build_saver(
     Args:
       var_list: variables, or a dict from checkpoint name to variable. All global variables,
         saveable objects and model variables if None.
-      others: as tf.train.Saver takes them. Not taken are saver_def, builder and defer_build,
-        which leave the list of variables to be decided elsewhere or later.
+      saver_def: SaverDef of a Saver that the default graph holds already; what its ops save is
+        checked.
+      name: of the scope of the ops; with saver_def, the scope that its graph was imported into.
+      defer_build: the variables are chosen and checked when `build()` is called, as
+        tf.train.Scaffold does, so that those made meanwhile are in.
+      the others up to filename: as tf.train.Saver takes them.
+      optimizer_slots: False leaves out what only an optimizer uses: slots, beta1_power.
+      shadows: False leaves out the copies that tf.train.ExponentialMovingAverage keeps.
+      step: False leaves out global_step. A variable that the network computes with is never left
+        out as a slot or shadow, whatever its name. Not with var_list or saver_def.
+      allow_missing: statistics that may be left out: variable names or whole scopes, or one.
+      read_back: each `save` reads the checkpoint and compares every value bit for bit with what
+        the run that saved it was given; it costs one reading and one fetch of all values.
     Returns: tf.train.Saver.
-    Raises: SaverError: a statistic of a batch norm of the default graph is not in var_list, or
-      with no var_list is in no collection.
+    Raises:
+      SaverError: a statistic of a batch norm of the default graph is not in var_list or
+        saver_def, or with neither is in no collection. With defer_build, `build()` raises it.
+      UsageError: arguments contradict each other, or an entry of allow_missing names nothing.
     """
     import tensorflow.compat.v1 as tf
 
-    if var_list is None:
-        var_list = _all_saveables()
-    _verify_statistics(var_list)
-    return tf.train.Saver(
-        var_list,
-        reshape=reshape,
-        sharded=sharded,
-        max_to_keep=max_to_keep,
-        keep_checkpoint_every_n_hours=keep_checkpoint_every_n_hours,
-        name=name,
-        restore_sequentially=restore_sequentially,
-        allow_empty=allow_empty,
-        write_version=write_version,
-        pad_step_number=pad_step_number,
-        save_relative_paths=save_relative_paths,
-        filename=filename,
-    )
+    dropped = dropped_roles(optimizer_slots, shadows, step)
+    given = [
+        key
+        for key, value in (("var_list", var_list), ("saver_def", saver_def))
+        if value is not None
+    ]
+    _check_arguments(given, bool(dropped), defer_build)
+
+    choose = functools.partial(_choose, var_list, saver_def, name, dropped, allow_missing)
+    arguments = {
+        "reshape": reshape,
+        "sharded": sharded,
+        "max_to_keep": max_to_keep,
+        "keep_checkpoint_every_n_hours": keep_checkpoint_every_n_hours,
+        "name": name,
+        "restore_sequentially": restore_sequentially,
+        "saver_def": copy.deepcopy(saver_def),  # A Saver writes into it.
+        "builder": builder,
+        "allow_empty": allow_empty,
+        "write_version": write_version,
+        "pad_step_number": pad_step_number,
+        "save_relative_paths": save_relative_paths,
+        "filename": filename,
+    }
+    if read_back or defer_build:
+        return make_checked_saver(choose, read_back, defer_build, arguments)
+    return tf.train.Saver(choose(), **arguments)
 
 
-def _all_saveables() -> list[Any]:
+def _check_arguments(given: list[str], narrowed: bool, defer_build: bool) -> None:
+    if len(given) > 1 or (given and (narrowed or defer_build)):
+        others = given[1:]
+        others += ["optimizer_slots, shadows or step"] if narrowed else []
+        others += ["defer_build"] if defer_build else []
+        raise UsageError(
+            explain(
+                f"build_saver() takes no {' and no '.join(others)} with {given[0]}",
+                cause=f"{given[0]} says already which variables are saved.",
+                fix="leave one of them out.",
+            )
+        )
+
+
+def _choose(
+    var_list: Sequence[Any] | dict[str, Any] | None,
+    saver_def: Any | None,
+    name: str | None,
+    dropped: set[Role],
+    allow_missing: str | Sequence[str],
+) -> Any:
+    """Returns the var_list for a Saver of the default graph as it is now, once it is checked."""
     import tensorflow.compat.v1 as tf
 
-    keys = tf.GraphKeys
-    found: dict[str, Any] = {}
-    for key in (keys.GLOBAL_VARIABLES, keys.SAVEABLE_OBJECTS, keys.MODEL_VARIABLES):
-        for item in tf.get_collection(key):
-            found.setdefault(item.name, item)
-    return list(found.values())
+    graph = tf.get_default_graph()
+    view = view_graph(graph)
+    if saver_def is not None:
+        held = _names_in_saver_def(graph, view, saver_def, name)
+    else:
+        if var_list is None:
+            var_list = _list_wanted(graph, view, dropped)
+        items = var_list.values() if isinstance(var_list, dict) else var_list
+        parts = [part for item in items for part in flatten(item)]
+        held = {names.split_tensor_name(part.op.name)[0] for part in parts}
+    _verify_statistics(graph, view, held, allow_missing)
+    return var_list
 
 
-def _verify_statistics(var_list: Sequence[Any] | dict[str, Any]) -> None:
-    items = var_list.values() if isinstance(var_list, dict) else var_list
-    held = {variable for item in items for variable in _variable_names(item)}
-    statistics = _find_statistics()
-    missing = [variable for variable in statistics if variable not in held]
+def _list_wanted(graph: Any, view: GraphView, dropped: set[Role]) -> list[Any]:
+    saveables = list_saveables(graph)
+    if not dropped:
+        return saveables
+    roles = roles_of_variables(graph, view)
+    return [
+        item for item in saveables if not is_variable(item) or roles[item.op.name] not in dropped
+    ]
+
+
+def _names_in_saver_def(
+    graph: Any, view: GraphView, saver_def: Any, import_scope: str | None
+) -> set[str]:
+    save_tensor = "/".join(part for part in (import_scope, saver_def.save_tensor_name) if part)
+    try:
+        saved = find_saved_tensors(graph, save_tensor)
+    except (KeyError, ValueError) as error:
+        raise UsageError(
+            explain(
+                f"saver_def names '{save_tensor}', which the default graph lacks",
+                cause="it is the SaverDef of another graph.",
+                fix="import that graph first, or leave saver_def out.",
+            )
+        ) from error
+    traced = {trace_variable(view, each.tensor.name) for each in saved}
+    return {name for name in traced if name}
+
+
+def _verify_statistics(
+    graph: Any, view: GraphView, held: set[str], allow_missing: str | Sequence[str]
+) -> None:
+    statistics = find_statistics(graph, view)
+    allowed = pick_by_scope(statistics, allow_missing, "allow_missing", "statistic")
+    missing = [each for each in statistics if each not in held and each not in allowed]
     if missing:
         raise SaverError(
             explain(
@@ -84,30 +187,7 @@ def _verify_statistics(var_list: Sequence[Any] | dict[str, Any]) -> None:
                 cause="moving statistics are not trainable, so that tf.trainable_variables() does "
                 "not list them, nor does slim.get_model_variables() list those of zero_debias "
                 "and renorm.",
-                fix="call build_saver() without var_list, or add the variables named above to it.",
+                fix="call build_saver() without var_list, or add the variables named above to it; "
+                "name those that are to be left out in allow_missing.",
             )
         )
-
-
-def _variable_names(item: Any) -> Iterator[str]:
-    """Yields the names of the variables that one entry of a var_list stands for."""
-    parts = item if isinstance(item, (list, tuple)) or hasattr(item, "as_tensor") else [item]
-    for part in parts:
-        yield names.split_tensor_name(part.op.name)[0]
-
-
-def _find_statistics() -> dict[str, str]:
-    """Returns the statistics of the default graph: variable name to the layer's scope."""
-    import tensorflow.compat.v1 as tf
-
-    found = {}
-    for layer in find_batch_norm_layers():
-        for variable in (layer.moving_mean, layer.moving_variance, *layer.extras):
-            if variable:
-                found[variable] = layer.scope
-    keys = tf.GraphKeys
-    for key in (keys.GLOBAL_VARIABLES, keys.MODEL_VARIABLES, keys.MOVING_AVERAGE_VARIABLES):
-        for variable in tf.get_collection(key):
-            if names.is_statistic_name(variable.op.name):
-                found.setdefault(variable.op.name, names.parent_scope(variable.op.name))
-    return found
