@@ -19,6 +19,8 @@ _PUBLIC = {
     "verify_train_op": "slimfix.graph.update_ops",
     "BatchNormHook": "slimfix.graph.hook",
     "build_saver": "slimfix.graph.saver",
+    "verify_checkpoint": "slimfix.graph.checkpoint_proof",
+    "restore": "slimfix.graph.restore",
     "find_batch_norm_layers": "slimfix.graph.layers",
     "migrate": "slimfix.pipeline",
     "verify_parity": "slimfix.parity",

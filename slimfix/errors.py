@@ -26,7 +26,7 @@ class UnsupportedOpError(MigrationError):
 
 
 class CheckpointMismatchError(MigrationError):
-    """Graph and checkpoint do not belong together: variables missing, or of another shape."""
+    """Graph and checkpoint do not belong together: variables missing, of another shape or value."""
 
 
 class ParityError(SlimfixError):
@@ -49,6 +49,10 @@ class StatisticsError(UpdateOpsError):
 
 class SaverError(SlimfixError):
     """A Saver would leave out variables that inference needs."""
+
+
+class RestoreError(SlimfixError):
+    """Values that were read and checked could not be put into the session's variables."""
 
 
 class UnsupportedEnvironmentError(SlimfixError):

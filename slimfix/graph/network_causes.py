@@ -1,0 +1,119 @@
+"""Causes of a misfit that lie in the networks: graph and checkpoint are not built alike.
+
+Each function returns the cause that it knows, or None; arguments as in `name_causes`.
+"""
+
+from __future__ import annotations
+
+from typing import Collection, Sequence
+
+from slimfix import names
+from slimfix.errors import count
+from slimfix.graph.lack import Cause, Lack, Specs, list_missing
+from slimfix.names import Role
+
+
+def no_statistics(lacks: Sequence[Lack], specs: Specs, used: Collection[str]) -> Cause | None:
+    keys = [k for k in list_missing(lacks) if names.is_statistic_name(k)]
+    if not keys or any(map(names.is_statistic_name, specs)):
+        return None
+    if not any(names.parent_scope(k) in _scopes(specs) for k in keys):
+        return None  # The layers themselves are not in the checkpoint.
+    return Cause(
+        frozenset(keys),
+        "the checkpoint was saved with Saver(tf.trainable_variables()): it holds the layers, but "
+        "not one moving statistic",
+        "save again with slimfix.build_saver() where the model was trained, or compute the "
+        "statistics anew from data",
+    )
+
+
+def without_batch_norm(lacks: Sequence[Lack], specs: Specs, used: Collection[str]) -> Cause | None:
+    normalised = {
+        names.parent_scope(names.parent_scope(key)) for key in specs if names.is_statistic_name(key)
+    }
+    keys = [
+        k
+        for k in list_missing(lacks)
+        if names.last_part(k) in ("biases", "bias") and names.parent_scope(k) in normalised
+    ]
+    if not keys:
+        return None
+    return Cause(
+        frozenset(keys),
+        f"the graph was built without the arg_scope of the checkpoint: {count(len(keys), 'layer')} "
+        "with biases in the graph, with batch norm in the checkpoint",
+        "build the network under its arg_scope, with normalizer_fn=slim.batch_norm",
+    )
+
+
+def with_batch_norm(lacks: Sequence[Lack], specs: Specs, used: Collection[str]) -> Cause | None:
+    biased = {
+        names.parent_scope(key) for key in specs if names.last_part(key) in ("biases", "bias")
+    }
+    missing = list_missing(lacks)
+    scopes = {names.parent_scope(k) for k in missing if names.is_statistic_name(k)}
+    scopes = {scope for scope in scopes if names.parent_scope(scope) in biased}
+    keys = [k for k in missing if names.parent_scope(k) in scopes]
+    if not keys:
+        return None
+    return Cause(
+        frozenset(keys),
+        f"the checkpoint's network was built without batch norm: {count(len(scopes), 'layer')} "
+        "with batch norm in the graph, with biases in the checkpoint",
+        "build the network without normalizer_fn, or choose the checkpoint of this network",
+    )
+
+
+def no_training_state(lacks: Sequence[Lack], specs: Specs, used: Collection[str]) -> Cause | None:
+    arguments = {
+        Role.OPTIMIZER_SLOT: "optimizer_slots",
+        Role.SHADOW: "shadows",
+        Role.STEP: "step",
+    }
+    mine = [lack for lack in lacks if lack.found is None and lack.role in arguments]
+    if not mine:
+        return None
+    roles = [role for role in arguments if any(lack.role is role for lack in mine)]
+    return Cause(
+        frozenset(lack.key for lack in mine),
+        "the checkpoint does not hold the training state of this graph: it was saved for "
+        "inference, or trained with another optimizer",
+        f"restore with {', '.join(arguments[role] + '=False' for role in roles)}",
+    )
+
+
+def other_classes(lacks: Sequence[Lack], specs: Specs, used: Collection[str]) -> Cause | None:
+    other = [lack for lack in lacks if lack.found and lack.found.dtype == lack.variable.dtype]
+    scopes = {
+        names.parent_scope(lack.variable.name) or lack.variable.name
+        for lack in other
+        if lack.role not in (Role.OPTIMIZER_SLOT, Role.SHADOW)
+    }
+    if not scopes:
+        return None
+    return Cause(
+        frozenset(lack.key for lack in other),
+        "the graph was built for another num_classes, or with another depth or kernel size",
+        f"to train these layers anew, restore with exclude_scopes={sorted(scopes)}",
+    )
+
+
+def other_dtype(lacks: Sequence[Lack], specs: Specs, used: Collection[str]) -> Cause | None:
+    other = {
+        lack.key: lack.found.dtype
+        for lack in lacks
+        if lack.found and lack.found.dtype != lack.variable.dtype
+    }
+    if not other:
+        return None
+    return Cause(
+        frozenset(other),
+        f"the checkpoint's network was built with {' and '.join(sorted(set(other.values())))} "
+        "variables",
+        "build the graph with the checkpoint's dtype; slimfix does not round values silently",
+    )
+
+
+def _scopes(keys: Collection[str]) -> set[str]:
+    return {scope for key in keys for scope in names.scopes_of(key)}
