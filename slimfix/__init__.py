@@ -22,6 +22,7 @@ _PUBLIC = {
     "verify_checkpoint": "slimfix.graph.checkpoint_proof",
     "restore": "slimfix.graph.restore",
     "find_batch_norm_layers": "slimfix.graph.layers",
+    "freeze_batch_norm": "slimfix.freezing",
     "migrate": "slimfix.pipeline",
     "verify_parity": "slimfix.parity",
     "SlimfixError": "slimfix.errors",

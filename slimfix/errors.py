@@ -55,6 +55,10 @@ class RestoreError(SlimfixError):
     """Values that were read and checked could not be put into the session's variables."""
 
 
+class FreezeError(SlimfixError):
+    """What is to be frozen is moved by something that was built already."""
+
+
 class UnsupportedEnvironmentError(SlimfixError):
     """The installed packages cannot do what was asked, e.g. tf_keras is missing."""
 

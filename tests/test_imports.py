@@ -21,6 +21,7 @@ ALLOWED = {
     "checkpoint": BASE,
     "graphdef": BASE,
     "graph": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
+    "freezing": BASE | {"scopes", "graphdef", "graph"},
     "migration": BASE | {"checkpoint", "graphdef"},
     "parity": BASE | {"checkpoint", "graphdef", "migration"},
     "report": BASE | {"migration", "parity"},
@@ -28,7 +29,17 @@ ALLOWED = {
     "commands": BASE | {"pipeline", "report", "compat", "graph"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
-LEGACY = {"__init__", "errors", "names", "scopes", "compat", "checkpoint", "graphdef", "graph"}
+LEGACY = {
+    "__init__",
+    "errors",
+    "names",
+    "scopes",
+    "compat",
+    "checkpoint",
+    "graphdef",
+    "graph",
+    "freezing",
+}
 
 
 def room_of(path):
