@@ -21,6 +21,7 @@ ALLOWED = {
     "checkpoint": BASE,
     "graphdef": BASE,
     "graph": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
+    "flags": BASE | {"scopes"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
     "migration": BASE | {"checkpoint", "graphdef"},
     "parity": BASE | {"checkpoint", "graphdef", "migration"},
@@ -38,6 +39,7 @@ LEGACY = {
     "checkpoint",
     "graphdef",
     "graph",
+    "flags",
     "freezing",
 }
 
