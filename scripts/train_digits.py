@@ -10,13 +10,14 @@ import numpy as np
 from absl import app, flags
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CHECKOUT = os.path.dirname(HERE)
-sys.path += [HERE, CHECKOUT]  # Behind the rest, so that an installed slimfix comes first.
+sys.path += [HERE, os.path.dirname(HERE)]  # Behind the rest: an installed slimfix comes first.
+
+import digits_data  # noqa: E402
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "data",
-    os.path.join(CHECKOUT, "tests", "golden", "digits", "digits.npz"),
+    digits_data.PATH,
     "npz file with train_images, train_labels, test_images and test_labels.",
 )
 flags.DEFINE_string("train_dir", "runs/digits", "Where the checkpoint is written.")
@@ -25,13 +26,6 @@ flags.DEFINE_integer("batch_size", 64, "Images in each step.", lower_bound=1)
 flags.DEFINE_float("learning_rate", 0.05, "Of the momentum optimizer.", lower_bound=0.0)
 flags.DEFINE_float("momentum", 0.9, "Of the momentum optimizer.", lower_bound=0.0)
 flags.DEFINE_integer("seed", 1, "For the initial weights, the dropout and the order of images.")
-
-
-def read_digits(path, split):
-    """Returns (images, labels) of 'train' or 'test': float32 [n, 8, 8, 1] in [0, 1], int64 [n]."""
-    with np.load(path) as arrays:
-        images, labels = arrays[split + "_images"], arrays[split + "_labels"]
-    return images[..., np.newaxis].astype(np.float32) / 16, labels.astype(np.int64)
 
 
 def build_loss(logits, labels):
@@ -64,8 +58,8 @@ def main(argv):
 
     tf.disable_v2_behavior()
     tf.logging.set_verbosity(tf.logging.ERROR)
-    train_images, train_labels = read_digits(FLAGS.data, "train")
-    test_images, test_labels = read_digits(FLAGS.data, "test")
+    train_images, train_labels = digits_data.read_digits(FLAGS.data, "train")
+    test_images, test_labels = digits_data.read_digits(FLAGS.data, "test")
 
     tf.set_random_seed(FLAGS.seed)
     images = tf.placeholder(tf.float32, [None, 8, 8, 1], name="images")
