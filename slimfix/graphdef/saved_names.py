@@ -1,0 +1,69 @@
+"""Under which names, and as which slices, the Savers of a graph keep its variables."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from slimfix import names
+from slimfix.graphdef.variables import PASSIVE_OPS, assigned_variable
+from slimfix.graphdef.view import GraphView, Node
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedAs:
+    """What a Saver restores a variable from.
+
+    Attributes:
+      name: of the tensor in the checkpoint.
+      slices: the part of it, in each dimension; None for all of it.
+    """
+
+    name: str
+    slices: tuple[slice, ...] | None
+
+
+def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
+    """Returns by variable name what each Saver of the graph restores that variable from.
+
+    A partitioned variable is several in the graph and one in the checkpoint; a Saver with a dict
+    for var_list gives other names. Savers in format V1 are not read.
+    """
+    found: dict[str, list[SavedAs]] = {}
+    for restore in view.nodes.values():
+        if restore.op != "RestoreV2":
+            continue
+        tensors, specs = (view.producer(tensor) for tensor in restore.inputs[1:])
+        if tensors.op != "Const" or specs.op != "Const":
+            continue
+        for index, (tensor, spec) in enumerate(zip(tensors.attr("value"), specs.attr("value"))):
+            saved = SavedAs(tensor.decode(), _read_slices(spec.decode()))
+            for variable in _assigned_from(view, restore, index):
+                found.setdefault(variable, []).append(saved)
+    return found
+
+
+def _read_slices(spec: str) -> tuple[slice, ...] | None:
+    """Reads '10 4 0,5:-': of a tensor [10,4], 5 rows from row 0 and all columns."""
+    if not spec:
+        return None
+    parts = spec.split(" ")[-1].split(":")
+    bounds = [
+        None if part == "-" else [int(number) for number in part.split(",")] for part in parts
+    ]
+    return tuple(slice(None) if b is None else slice(b[0], b[0] + b[1]) for b in bounds)
+
+
+def _assigned_from(view: GraphView, restore: Node, index: int) -> list[str]:
+    found = []
+    pending = [names.join_tensor_name(restore.name, index)]
+    while pending:
+        tensor = pending.pop()
+        for reader in view.consumers(names.split_tensor_name(tensor)[0], control=False):
+            if tensor not in reader.inputs:
+                continue
+            if reader.op in PASSIVE_OPS:
+                pending.append(names.join_tensor_name(reader.name, 0))
+            elif reader.inputs[1:2] == (tensor,):
+                variable = assigned_variable(view, reader)
+                found += [variable] if variable else []
+    return found
