@@ -23,6 +23,7 @@ _PUBLIC = {
     "restore": "slimfix.graph.restore",
     "find_batch_norm_layers": "slimfix.graph.layers",
     "freeze_batch_norm": "slimfix.freezing",
+    "recalibrate": "slimfix.graph.recalibration.session",
     "migrate": "slimfix.pipeline",
     "verify_parity": "slimfix.parity",
     "SlimfixError": "slimfix.errors",

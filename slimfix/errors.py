@@ -59,6 +59,10 @@ class FreezeError(SlimfixError):
     """What is to be frozen is moved by something that was built already."""
 
 
+class RecalibrationError(SlimfixError):
+    """Moving statistics cannot be computed: of this graph, or from these batches."""
+
+
 class UnsupportedEnvironmentError(SlimfixError):
     """The installed packages cannot do what was asked, e.g. tf_keras is missing."""
 
