@@ -24,6 +24,7 @@ _PUBLIC = {
     "find_batch_norm_layers": "slimfix.graph.layers",
     "freeze_batch_norm": "slimfix.freezing",
     "recalibrate": "slimfix.graph.recalibration.session",
+    "recalibrate_checkpoint": "slimfix.graph.recalibration.from_files",
     "migrate": "slimfix.pipeline",
     "verify_parity": "slimfix.parity",
     "SlimfixError": "slimfix.errors",

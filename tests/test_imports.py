@@ -41,6 +41,7 @@ LEGACY = {
     "graph",
     "flags",
     "freezing",
+    "commands",
 }
 
 
@@ -159,6 +160,7 @@ HEAVY = ("tensorflow", "keras", "tf_keras", "tf_slim")
     [
         "import slimfix; dir(slimfix)",
         "from slimfix.commands.main import main; main(['--help']); main(['migrate', '--help'])",
+        "from slimfix.commands.main import main; main(['recalibrate', '--help'])",
     ],
 )
 def test_cheap_things_load_nothing_heavy(program):

@@ -13,6 +13,7 @@ from slimfix.errors import SlimfixError, UsageError
 # Verb -> what it does. The module of the same name below slimfix.commands does it.
 VERBS = {
     "migrate": "Turn a TensorFlow 1 checkpoint and its graph into a verified Keras 3 model.",
+    "recalibrate": "Compute the moving statistics of a checkpoint anew, from data.",
 }
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -66,7 +67,7 @@ def _run(verb: str, arguments: list[str]) -> int:
 
 def _overview() -> str:
     lines = ["Usage: slimfix COMMAND [--flag=value ...]", "", "Commands:"]
-    lines += [f"  {verb:<10} {summary}" for verb, summary in VERBS.items()]
+    lines += [f"  {verb:<12} {summary}" for verb, summary in VERBS.items()]
     lines += ["", "slimfix COMMAND --help lists the flags of a command."]
     return "\n".join(lines)
 

@@ -1,0 +1,83 @@
+"""`slimfix recalibrate`: a new checkpoint with moving statistics computed from data."""
+
+from __future__ import annotations
+
+from absl import flags
+
+from slimfix.commands import quiet
+from slimfix.errors import UsageError
+
+USAGE = "slimfix recalibrate --checkpoint=PREFIX --data=FILE.npz --output=PREFIX [--flag=value ...]"
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Defines the flags of the command in `values`."""
+    flags.DEFINE_string(
+        "checkpoint", None, "Checkpoint prefix: the path before '.index'.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "meta", None, "Graph of the network; PREFIX.meta if not given.", flag_values=values
+    )
+    flags.DEFINE_string(
+        "data",
+        None,
+        "Inputs (.npz): arrays by tensor name; the first dimension counts examples.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "Prefix of the new checkpoint; its folder exists, and nothing is at the prefix.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "batch_size", 64, "Examples per batch; for one_pass, as in training.", flag_values=values
+    )
+    flags.DEFINE_enum(
+        "method",
+        "one_pass",
+        ["one_pass", "layer_by_layer"],
+        "one_pass: what each layer sees in training mode; layer_by_layer: in inference mode, with "
+        "a pass over the data for each level of layers.",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "scopes",
+        None,
+        "Only batch norms inside these scopes; all if not given.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "test_data",
+        None,
+        "Inputs and 'labels' (.npz), to report accuracy before and after; with --outputs.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "outputs", None, "Tensor name of the logits, for --test_data.", flag_values=values
+    )
+
+
+def run(values: flags.FlagValues) -> int:
+    """Recalibrates and prints the report; raises SlimfixError where it fails."""
+    wanted = ("checkpoint", "data", "output")
+    missing = [f"--{name}" for name in wanted if not values[name].value]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} missing\nUsage: {USAGE}")
+    quiet.import_tensorflow()
+    from slimfix.graph.recalibration.arrays import read_arrays
+    from slimfix.graph.recalibration.from_files import recalibrate_checkpoint
+
+    result = recalibrate_checkpoint(
+        checkpoint=values.checkpoint,
+        output=values.output,
+        data=read_arrays(values.data),
+        meta=values.meta,
+        batch_size=values.batch_size,
+        method=values.method,
+        scopes=values.scopes,
+        test_data=read_arrays(values.test_data) if values.test_data else None,
+        outputs=values.outputs,
+    )
+    print(result)
+    return 0
