@@ -44,4 +44,4 @@ lock:
 		--no-emit-index-url --no-annotate --no-header --upgrade -o requirements.lock
 
 clean:
-	rm -rf .venv build
+	rm -rf .venv .venv-tf1 .venv-tf216 build

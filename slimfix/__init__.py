@@ -6,6 +6,7 @@ Public names load on first use, so that `import slimfix` costs no TensorFlow imp
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 __version__ = "0.1.0.dev0"
@@ -25,21 +26,41 @@ _PUBLIC = {
     "freeze_batch_norm": "slimfix.freezing",
     "recalibrate": "slimfix.graph.recalibration.session",
     "recalibrate_checkpoint": "slimfix.graph.recalibration.from_files",
-    "migrate": "slimfix.pipeline",
-    "verify_parity": "slimfix.parity",
     "SlimfixError": "slimfix.errors",
 }
+# These need Keras 3, and so Python 3.10.
+_KERAS_3 = {
+    "migrate": "slimfix.pipeline",
+    "verify_parity": "slimfix.parity",
+}
+_HAS_KERAS_3 = sys.version_info >= (3, 10)
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC, *(_KERAS_3 if _HAS_KERAS_3 else ())]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    module = _PUBLIC.get(name) or _KERAS_3.get(name)
+    if module is None:
         raise AttributeError(f"module 'slimfix' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name in _KERAS_3 and not _HAS_KERAS_3:
+        raise _unsupported(name)
+    value = getattr(importlib.import_module(module), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _unsupported(name: str) -> Exception:
+    from slimfix.errors import UnsupportedEnvironmentError, explain
+
+    return UnsupportedEnvironmentError(
+        explain(
+            f"slimfix.{name} needs Keras 3, which this Python {sys.version.split()[0]} cannot have",
+            cause="this is the legacy environment, where slimfix trains, saves and repairs only.",
+            fix="copy the checkpoint and its .meta to an environment with Python 3.10 or later, "
+            "and there: pip install slimfix",
+        )
+    )

@@ -49,7 +49,7 @@ def run(values: flags.FlagValues) -> int:
     if missing:
         raise UsageError(f"{' and '.join(missing)} missing\nUsage: {USAGE}")
     quiet.import_tensorflow()
-    from slimfix.pipeline import migrate
+    from slimfix import migrate  # Says so where Keras 3 cannot be had.
     from slimfix.report.terminal import format_terminal
 
     try:
