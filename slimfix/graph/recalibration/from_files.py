@@ -25,8 +25,6 @@ from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
 
-_SHADOW = "/ExponentialMovingAverage"
-
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointRecalibration:
@@ -81,8 +79,8 @@ def recalibrate_checkpoint(
 ) -> CheckpointRecalibration:
     """Writes a new checkpoint with moving statistics computed anew; see `recalibrate`.
 
-    All that the old checkpoint holds is in the new one, bit for bit, but for the statistics. The
-    `.meta` is copied beside it. It may be a training graph of TensorFlow 1.15: only the part that
+    All that the old checkpoint holds is in the new one, bit for bit, but for the statistics, which
+    keep the names that the Saver of the `.meta` gave them. The `.meta` is copied beside it. It may be a training graph of TensorFlow 1.15: only the part that
     leads to the layers is imported, in a graph and session of its own.
 
     Args:
@@ -124,18 +122,19 @@ def recalibrate_checkpoint(
         tensors=[*plan.inputs, *plan.switches, *([exam.output] if exam else [])],
         checkpoint=old,
         free=[*written, *(name for name in switches if name)],
-    ) as (session, variables):
+    ) as (session, keys):
         before = take_exam(session, plain, exam) if exam else None
-        held = [name for name in plan.statistics if name in variables]
+        held = [name for name in plan.statistics if name in keys]
         values = read_variables(session, plain, held)
         record = run_plan(session, plain, plan, values, lambda: batches, progress)
         after = take_exam(session, plain, exam) if exam else None
         new = read_variables(session, plain, written)
-    _write(output, old, new, meta)
+    stored = {keys[name]: value for name, value in new.items()}
+    _write(output, old, stored, meta)
     return CheckpointRecalibration(
         recalibration=dataclasses.replace(record, checkpoint=output),
-        added=tuple(name for name in written if name not in old.variables),
-        shadows=tuple(name + _SHADOW for name in written if name + _SHADOW in old.variables),
+        added=tuple(name for name in stored if name not in old.variables),
+        shadows=tuple(name for name in map(names.shadow_name, stored) if name in old.variables),
         accuracy_before=before,
         accuracy_after=after,
         examples=len(exam.labels) if exam else 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -25,8 +25,8 @@ def open_session(
     tensors: Sequence[str],
     checkpoint: Checkpoint,
     free: Sequence[str],
-) -> Iterator[tuple[Any, set[str]]]:
-    """Gives a session with what some tensors need, its variables restored, and their names.
+) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Gives a session with what some tensors need, its variables restored.
 
     Args:
       graph_def: GraphDef proto of the whole graph.
@@ -34,6 +34,7 @@ def open_session(
       tensors: tensor names.
       checkpoint: to restore from.
       free: further variables, which may be missing in it; they get their initial values.
+    Yields: the session, and from the name of each variable in it to the checkpoint's name for it.
     Raises: CheckpointMismatchError: another variable is missing, or has another shape.
     """
     import tensorflow.compat.v1 as tf
@@ -43,7 +44,8 @@ def open_session(
         node.name for node in view.in_order(view.ancestors(starts)) if node.op in VARIABLE_OPS
     ]
     assignments = find_assignments(view, variables)
-    values = _read_values(view, variables, checkpoint, free)
+    places = _find_places(view, variables, checkpoint)
+    values = _read_values(view, variables, checkpoint, free, places)
     initial = [assignments[name].name for name in variables if name not in values]
     graph = tf.Graph()
     with graph.as_default():
@@ -52,18 +54,30 @@ def open_session(
     with tf.Session(graph=graph) as session:
         session.run([graph.get_operation_by_name(name) for name in initial])
         assign_variables(session, view, values)
-        yield session, set(variables)
+        yield session, {name: places[name].name if name in places else name for name in variables}
+
+
+def _find_places(
+    view: GraphView, variables: Sequence[str], checkpoint: Checkpoint
+) -> dict[str, SavedAs]:
+    """Returns what the checkpoint holds of each variable, by its name in the graph."""
+    saved_names = find_saved_names(view)
+    places = {name: _find_saved(name, saved_names.get(name, []), checkpoint) for name in variables}
+    return {name: saved for name, saved in places.items() if saved is not None}
 
 
 def _read_values(
-    view: GraphView, variables: Sequence[str], checkpoint: Checkpoint, free: Sequence[str]
+    view: GraphView,
+    variables: Sequence[str],
+    checkpoint: Checkpoint,
+    free: Sequence[str],
+    places: Mapping[str, SavedAs],
 ) -> dict[str, np.ndarray]:
-    saved_names = find_saved_names(view)
     values = {}
     items = []
     for name in variables:
-        saved = _find_saved(name, saved_names.get(name, []), checkpoint)
-        if saved is not None:
+        if name in places:
+            saved = places[name]
             value = checkpoint.read(saved.name)
             values[name] = value if saved.slices is None else value[saved.slices]
             wanted = view.nodes[name].attr("shape")

@@ -246,6 +246,22 @@ def test_partitioned_weights(graph, variable_kind, tf, tmp_path):
         )
 
 
+def test_names_that_a_saver_gives_are_kept(graph, variable_kind, tf, tmp_path):
+    """A Saver with a dict for var_list: restored by it, the network has the new statistics."""
+    made_network.build(slim, tf.placeholder(tf.float32, [None, 5], name="x"), True, layers=1)
+    variables = {"model/" + each.op.name: each for each in tf.global_variables()}
+    saver = tf.train.Saver(variables)
+    with tf.Session() as session:
+        made_network.load(session)
+        old = saver.save(session, str(tmp_path / "old.ckpt"), write_state=False)
+        new = str(tmp_path / "new.ckpt")
+        (layer,) = recalibrate_checkpoint(old, new, DATA).recalibration.layers
+        assert set(read_checkpoint(new).variables) == set(variables)
+        saver.restore(session, new)
+        found = session.run(variables["model/fc0/BatchNorm/moving_mean"])
+    np.testing.assert_array_equal(found, layer.new_mean)
+
+
 def test_only_these_scopes(trained, tmp_path):
     old, new = trained(updates_collections=None), str(tmp_path / "new.ckpt")
     result = recalibrate_checkpoint(old, new, DATA, scopes=["fc1"])
