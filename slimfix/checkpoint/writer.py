@@ -18,12 +18,16 @@ def write_checkpoint(prefix: str, arrays: Mapping[str, Any]) -> None:
     Args:
       prefix: checkpoint prefix; its folder exists. See `new_checkpoint` to write it whole.
       arrays: NumPy array by variable name; any dtype that TensorFlow knows, at least one. Strings
-        are arrays of bytes objects.
+        are arrays of bytes objects, or one of these, as `Checkpoint.read` gives a scalar.
     """
     import numpy as np
     import tensorflow.compat.v1 as tf
 
-    values = {name: np.asarray(value) for name, value in arrays.items()}
+    # A lone bytes object loses its last zeros where NumPy chooses the dtype.
+    values = {
+        name: np.asarray(value, object if isinstance(value, bytes) else None)
+        for name, value in arrays.items()
+    }
     with tf.Graph().as_default(), tf.Session() as session:
         # Fed, for a graph with all values in it may not be larger than 2 GB.
         fed = {tf.placeholder(value.dtype, value.shape): value for value in values.values()}
@@ -37,7 +41,17 @@ def write_checkpoint(prefix: str, arrays: Mapping[str, Any]) -> None:
 
 
 def check_prefix_is_free(prefix: str) -> None:
-    """Raises UsageError if any file of a checkpoint `prefix` exists, or its folder does not."""
+    """Raises UsageError if any file of a checkpoint `prefix` exists, or its folder does not.
+
+    A prefix that is a folder, which a slash at its end asks for too, names no checkpoint.
+    """
+    if os.path.isdir(prefix) or not os.path.basename(prefix):
+        raise UsageError(
+            explain(
+                f"Cannot write a checkpoint at prefix '{prefix}': that is a folder",
+                fix=f"name a checkpoint in it, such as '{os.path.join(prefix, 'model.ckpt')}'.",
+            )
+        )
     taken = _files_of(prefix)
     if taken:
         raise UsageError(

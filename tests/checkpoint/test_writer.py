@@ -1,5 +1,7 @@
 """Checkpoints written without a graph: bit for bit, whole or not at all, over nothing."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -39,12 +41,12 @@ def test_bfloat16_and_strings(tmp_path):
     values = np.array([1.5, -2.25], np.float32).astype(tf.bfloat16.as_numpy_dtype)
     texts = np.array([b"one", b"", b"\x00\xff"], object)
     prefix = str(tmp_path / "model.ckpt")
-    write_checkpoint(prefix, {"half": values, "texts": texts, "text": np.array(b"x", object)})
+    write_checkpoint(prefix, {"half": values, "texts": texts, "text": b"x\x00"})
     checkpoint = read_checkpoint(prefix)
     assert checkpoint.read("half").tobytes() == values.tobytes()
     assert checkpoint.variables["half"].dtype == "bfloat16"
     assert checkpoint.read("texts").tolist() == texts.tolist()
-    assert checkpoint.read("text") in (b"x", np.array(b"x", object))
+    assert checkpoint.read("text") == b"x\x00"
 
 
 def test_a_saver_restores_it(graph, tmp_path):
@@ -82,7 +84,6 @@ def test_a_new_checkpoint_leaves_nothing_when_the_block_raises(tmp_path):
 
 
 def test_a_new_checkpoint_leaves_nothing_when_a_file_cannot_be_moved(tmp_path, monkeypatch):
-    import os
 
     rename = os.rename
 
@@ -114,6 +115,19 @@ def test_a_prefix_that_is_taken(tmp_path, suffix):
 def test_a_neighbour_takes_no_prefix(tmp_path):
     (tmp_path / "model.ckpt-70.index").write_text("another's")
     check_prefix_is_free(str(tmp_path / "model.ckpt-7"))
+
+
+@pytest.mark.parametrize("prefix", ["runs", "runs/", "runs/model/", ""])
+def test_a_folder_is_no_prefix(tmp_path, monkeypatch, prefix):
+    """'runs/model/' once wrote over the checkpoint 'runs/model'."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("runs")
+    write_checkpoint("runs/model", {"a": np.float32(1)})
+    with pytest.raises(UsageError, match="that is a folder"):
+        with new_checkpoint(prefix) as temporary:
+            write_checkpoint(temporary, {"a": np.float32(2)})
+    assert read_checkpoint("runs/model").read("a") == 1
+    assert os.listdir(".") == ["runs"]
 
 
 def test_a_folder_that_is_not_there(tmp_path):
