@@ -21,7 +21,7 @@ ALLOWED = {
     "checkpoint": BASE,
     "graphdef": BASE,
     "graph": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
-    "flags": BASE | {"scopes"},
+    "flags": BASE | {"scopes", "checkpoint"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
     "migration": BASE | {"checkpoint", "graphdef"},
     "parity": BASE | {"checkpoint", "graphdef", "migration"},

@@ -7,6 +7,7 @@ from typing import Any
 from absl import flags
 
 from slimfix import names
+from slimfix.checkpoint import read_checkpoint
 from slimfix.errors import CheckpointError, explain
 from slimfix.flags.kinds import split_scopes
 
@@ -69,7 +70,7 @@ def restore_options(flag_values: flags.FlagValues = flags.FLAGS) -> dict[str, An
     for the statistics of batch norm: a network without them computes something else. Leave those
     of new layers out by --checkpoint_exclude_scopes.
 
-    Raises: CheckpointError: as of `checkpoint_prefix`.
+    Raises: CheckpointError: as of `checkpoint_prefix`, or the checkpoint cannot be read.
     """
     return {
         "exclude_scopes": split_scopes(flag_values.checkpoint_exclude_scopes),
@@ -82,7 +83,7 @@ def _lacking(flag_values: flags.FlagValues) -> tuple[str, ...]:
     import tensorflow.compat.v1 as tf
 
     excluded = split_scopes(flag_values.checkpoint_exclude_scopes)
-    stored = {name for name, _ in tf.train.list_variables(checkpoint_prefix(flag_values))}
+    stored = read_checkpoint(checkpoint_prefix(flag_values)).variables
     wanted = [names.whole_name(variable.op.name) for variable in tf.global_variables()]
     return tuple(
         name

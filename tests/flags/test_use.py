@@ -83,6 +83,14 @@ def save(prefix, names, **options):
         return tf.train.Saver(chosen).save(session, str(prefix), **options)
 
 
+def test_restore_options_of_a_checkpoint_that_is_not_there(graph, tmp_path):
+    values = parse(
+        "checkpoint", f"--checkpoint_path={tmp_path / 'model.ckpt'}", "--ignore_missing_vars"
+    )
+    with pytest.raises(CheckpointError, match="No checkpoint at prefix"):
+        flags.restore_options(values)
+
+
 def test_restore_options(graph, tmp_path):
     build_net()
     prefix = save(tmp_path / "model", ["conv1/weights", "conv10/weights"])
