@@ -72,6 +72,8 @@ def plan_exam(
     fed = by_tensor_name(inputs, list(view.nodes))
     switches = read_switches(layers, training=False)
     refuse_unfed(view, [output], [*fed, *switches], DATA_OPS)
+    # The rest is cut off the graph: what feeds only a loss, for one.
+    fed = {key: array for key, array in fed.items() if names.split_tensor_name(key)[0] in needed}
     labels = np.asarray(test_data[LABELS])
     cut = cut_batches({**fed, LABELS: labels}, batch_size)
     batches = [{name: batch[name] for name in fed} for batch in cut]

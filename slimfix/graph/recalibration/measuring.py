@@ -72,7 +72,8 @@ def _refuse_unusable(
                 items,
                 cause="the batch is empty, too small or not finite, or a weight of the network is "
                 "not finite; the first layer named is the nearest to the input.",
-                fix="look at what this batch feeds; the old statistics are back in place.",
+                fix="look at what this batch feeds, or cut the data into batches of another size; "
+                "the old statistics are back in place.",
             )
         )
 

@@ -103,7 +103,10 @@ def _new_values(
         values[target.moving_mean] = moments.mean
         values[target.moving_variance] = moments.variance
         for extra in target.extras:
-            values[extra] = extra_value(extra, moments, target.moving_variance, target.epsilon)
+            dtype = np.asarray(before[extra]).dtype
+            values[extra] = extra_value(
+                extra, moments, target.moving_variance, target.epsilon, dtype
+            )
     new = {name: _shaped_like(before[name], value) for name, value in values.items()}
     too_large = [name for name, value in new.items() if not np.all(np.isfinite(value))]
     if too_large:

@@ -13,6 +13,7 @@ from slimfix.graph.recalibration.population import Moments
 # up to 0.999998, so that the mean goes on as one that has long forgotten where it started, as the
 # variance does, and a float32 counter can still count as many steps again.
 SETTLED_STEPS = 2.0**23
+_SETTLED_HALF = 2.0**15  # The largest power of two in float16; it counts no further.
 
 _EXTRA = re.compile(
     r"(?:(?P<debiased>biased|local_step)"
@@ -33,7 +34,7 @@ def is_renorm_statistic(variable: str) -> bool:
 
 
 def extra_value(
-    variable: str, moments: Moments, moving_variance: str, epsilon: float
+    variable: str, moments: Moments, moving_variance: str, epsilon: float, dtype: np.dtype
 ) -> np.ndarray:
     """Returns the value of a further statistic that goes with a population.
 
@@ -42,6 +43,7 @@ def extra_value(
       moments: of the layer's input.
       moving_variance: name of the layer's moving_variance, to know whether `biased` is of that.
       epsilon: what the layer adds to the variance.
+      dtype: of the variable.
     Returns: float64 [channels], or [] for a counter or weight.
     Source: zero debiasing: tensorflow:tensorflow/python/training/moving_averages.py, _zero_debias:
       moving = biased / (1 - decay^local_step). Renormalisation: tf_keras:tf_keras/src/layers/
@@ -52,7 +54,7 @@ def extra_value(
     if found is None:
         raise KeyError(variable)
     if found.group("debiased") == "local_step":
-        return np.float64(SETTLED_STEPS)
+        return np.float64(_SETTLED_HALF if dtype == np.float16 else SETTLED_STEPS)
     if found.group("weight"):
         return np.float64(1.0)
     if found.group("stddev"):

@@ -99,7 +99,8 @@ def test_a_batch_that_is_not_finite(graph, variable_kind, tf, method, forced):
     assert text.startswith("Cannot use batch 3: the input of ")
     assert "\n  'fc0/BatchNorm': not finite in 6 of 6 channels\n" in text
     assert text.endswith(
-        "Fix: look at what this batch feeds; the old statistics are back in place."
+        "Fix: look at what this batch feeds, or cut the data into batches of another size; the "
+        "old statistics are back in place."
     )
 
 

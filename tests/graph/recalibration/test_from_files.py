@@ -403,6 +403,17 @@ def test_a_batch_size_of_none(trained, tmp_path):
 TEST = {"x": made_network.DATA, "labels": np.zeros(37, int)}
 
 
+def test_test_data_may_hold_what_only_the_loss_reads(trained, tmp_path):
+    old = trained()
+    plain, fed = (
+        recalibrate_checkpoint(
+            old, str(tmp_path / name), DATA, test_data={**TEST, **more}, outputs="logits/BiasAdd"
+        )
+        for name, more in (("plain", {}), ("fed", {"labels:0": TEST["labels"]}))
+    )
+    assert fed.accuracy_after == plain.accuracy_after
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

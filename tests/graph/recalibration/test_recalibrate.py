@@ -329,6 +329,19 @@ def test_training_goes_on_from_zero_debiased_means(graph, variable_kind, tf, met
     close(moving_variance, 0.9 * layer.new_variance + 0.1 * seen.var(axis=0, ddof=1))
 
 
+def test_a_zero_debiased_mean_in_float16(graph, variable_kind, tf):
+    """Its counter is of float16 too, and cannot hold what a float32 one gets."""
+    x = tf.placeholder(tf.float16, [None, 5])
+    slim.batch_norm(x, is_training=True, fused=False, zero_debias_moving_mean=True, scope="bn")
+    data = made_network.DATA.astype("f2")
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        (layer,) = recalibrate(session, [{x: data[:20]}, {x: data[20:]}]).layers
+        (counter,) = made_network.read(session, "local_step").values()
+    assert (counter, counter.dtype) == (2**15, np.float16)
+    np.testing.assert_array_equal(layer.new_mean, data.mean(axis=0, dtype="f8").astype("f2"))
+
+
 def test_training_goes_on_from_renorm_statistics(graph, variable_kind, tf):
     """Their formulas are those of the batch renormalisation paper, arXiv 1702.03275, section 3."""
     x, is_training = tf.placeholder(tf.float32, [None, 5]), tf.placeholder(tf.bool, [])
