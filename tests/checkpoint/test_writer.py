@@ -84,7 +84,6 @@ def test_a_new_checkpoint_leaves_nothing_when_the_block_raises(tmp_path):
 
 
 def test_a_new_checkpoint_leaves_nothing_when_a_file_cannot_be_moved(tmp_path, monkeypatch):
-
     rename = os.rename
 
     def fail_at_the_index(source, target):
