@@ -7,7 +7,7 @@ from typing import Collection, Sequence
 from slimfix import names
 from slimfix.graphdef.stored import StoredVariable
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
-from slimfix.graphdef.variables import PASSIVE_OPS, VARIABLE_OPS
+from slimfix.graphdef.variables import PASSIVE_OPS, VARIABLE_OPS, assigned_variable
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.names import Role
 
@@ -66,15 +66,21 @@ def _held_by_optimizers(view: GraphView) -> set[str]:
 def _is_read(view: GraphView, variable: str) -> bool:
     """Tells whether a result or a gradient is computed from a variable.
 
-    What an optimizer or an average computes from its own variables goes into assignments only.
+    What an optimizer or an average computes from its own variables goes into assignments only. An
+    assignment to a local variable is a result: metrics sum up in them.
     """
-    below = view.descendants([variable], control=False, stop=_ends)
+    local = view.collections.get("local_variables", ())  # tf.GraphKeys.LOCAL_VARIABLES
+
+    def ends(node: Node) -> bool:
+        return _ends(node) and assigned_variable(view, node) not in local
+
+    below = view.descendants([variable], control=False, stop=ends)
     computed = [
         view.nodes[name]
         for name in below
         if name != variable
         and view.nodes[name].op not in PASSIVE_OPS
-        and not _ends(view.nodes[name])
+        and not ends(view.nodes[name])
     ]
     return any(
         names.in_gradients_scope(node.name) or not view.consumers(node.name, control=False)

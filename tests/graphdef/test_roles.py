@@ -108,6 +108,17 @@ def test_shadows(graph, variable_kind):
     assert roles(graph)["w/ExponentialMovingAverage"] is Role.WEIGHT
 
 
+def test_what_only_a_metric_reads_is_a_result(graph, variable_kind):
+    """The evaluation of a network that is built from its shadows has no other result."""
+    import tensorflow.compat.v1 as tf
+
+    w = tf.get_variable("w", [2, 3])
+    average = tf.train.ExponentialMovingAverage(0.9)
+    average.apply([w])
+    tf.metrics.accuracy(tf.zeros([2], tf.int64), tf.argmax(average.average(w), axis=1))
+    assert roles(graph)["w/ExponentialMovingAverage"] is Role.WEIGHT
+
+
 def test_parts_of_a_partitioned_variable_count_as_one(graph, variable_kind):
     import tensorflow.compat.v1 as tf
 
