@@ -22,6 +22,7 @@ def combine_updates(
     view: GraphView,
     layers: Sequence[BatchNormLayer],
     update_ops: Sequence[Any],
+    in_place: set[str],
     policy: str,
 ) -> list[Any]:
     """Returns update ops of which no two assign the same moving statistic.
@@ -40,12 +41,13 @@ def combine_updates(
       graph: tf.Graph that gets the new ops; for 'first' none.
       view, layers: what was read of it.
       update_ops: ops to choose from, in the order in which they were built.
+      in_place: names of the nodes that run whatever is chosen.
       policy: 'first', 'all' or 'merge'.
     Returns: list: `update_ops` without those of shared layers, then one or two for each group of
       layers that share statistics.
     Raises:
       UsageError: no such policy.
-      UpdateOpsError: a shared layer is updated in a way that cannot be combined.
+      UpdateOpsError: a shared layer is updated in a way that cannot be combined, or in place.
     Source: 'merge': Chan, Golub and LeVeque 1979, Updating formulae and a pairwise algorithm for
       computing sample variances, formula 2.1.
     """
@@ -59,7 +61,8 @@ def combine_updates(
             )
         )
     runs = {op_name(item): updates_run_by(view, op_name(item)) for item in update_ops}
-    groups = _find_groups(layers, set().union(*runs.values()))
+    groups = _find_groups(layers, in_place.union(*runs.values()))
+    _refuse_in_place(groups, in_place, policy)
     own = {name for group in groups for layer in group for name in layer.update_ops}
     kept = [item for item in update_ops if not runs[op_name(item)] & own]
     shared = [item for item in update_ops if runs[op_name(item)] & own]
@@ -87,6 +90,29 @@ def _find_groups(layers: Sequence[BatchNormLayer], updates: set[str]) -> list[_G
         if layer.shared and layer.moving_mean and updates.intersection(layer.update_ops):
             groups.setdefault(layer.moving_mean, []).append(layer)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _refuse_in_place(groups: Sequence[_Group], in_place: set[str], policy: str) -> None:
+    """Raises where towers update a statistic whatever is chosen; the first may, for 'first'."""
+    faults = []
+    for group in groups:
+        allowed = group[0].update_ops if policy == "first" else ()
+        updates = {name for layer in group for name in layer.update_ops} - {*allowed}
+        forced = sorted(updates & in_place)
+        if forced:
+            faults.append(f"'{group[0].scope}': {', '.join(map(repr, forced))} would run as well")
+    if faults:
+        raise UpdateOpsError(
+            explain(
+                f"Cannot give one update to {len(faults)} of {len(groups)} batch-norm layers that "
+                "towers share",
+                faults,
+                cause="the layers were built with updates_collections=None, or the train op "
+                "depends on their updates already.",
+                fix="leave updates_collections at its default, and hand over a train op that does "
+                "not run the updates; or leave towers at None.",
+            )
+        )
 
 
 def _first(groups: Sequence[_Group], shared: Sequence[Any], runs: dict[str, set[str]]) -> list[Any]:

@@ -63,7 +63,7 @@ def create_train_op(
     Returns: scalar tensor of the dtype of total_loss; also added to the collection TRAIN_OP.
     Raises:
       UpdateOpsError: a batch norm that the loss depends on would not be updated, a frozen one
-        would be, or the towers' updates cannot be combined.
+        would be, or the towers' updates cannot be combined or run anyhow.
       UsageError: a scope holds no batch norm, there is no such policy for towers, or nothing is to
         be trained, or what is to be trained is not trainable.
     """
@@ -143,7 +143,8 @@ def _prepare(
     plan.prove([plan.root, *map(op_name, chosen)], frozen_scopes)
     if towers is None:
         return chosen
-    return combine_updates(plan.graph, plan.view, plan.layers, chosen, towers)
+    in_place = plan.view.ancestors([plan.root])
+    return combine_updates(plan.graph, plan.view, plan.layers, chosen, in_place, towers)
 
 
 def _choose_trained(variables: Sequence[Any] | None) -> list[Any]:

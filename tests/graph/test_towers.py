@@ -181,6 +181,37 @@ def test_an_op_of_several_towers_cannot_give_the_first(graph):
         create_train_op(loss, sgd(), update_ops=[grouped], towers="first")
 
 
+@pytest.mark.parametrize("policy", list(WANTED))
+def test_refuses_updates_that_run_anyhow(graph, policy):
+    """They would move each statistic beside the one update that is asked for."""
+    _, loss = build(updates_collections=None)
+    before = len(graph.get_operations())
+    with pytest.raises(UpdateOpsError) as error:
+        create_train_op(loss, sgd(), towers=policy)
+    assert str(error.value).startswith(
+        "Cannot give one update to 1 of 1 batch-norm layers that towers share:\n  'bn': 'bn"
+    )
+    assert len(graph.get_operations()) == before
+
+
+@pytest.mark.parametrize("policy", list(WANTED))
+def test_refuses_a_train_op_that_runs_the_updates(graph, policy):
+    _, loss = build()
+    train_op = slim.learning.create_train_op(loss, sgd())
+    with pytest.raises(UpdateOpsError, match="would run as well"):
+        with_update_ops(train_op, towers=policy)
+
+
+def test_a_train_op_that_runs_the_first_tower_already(graph):
+    import tensorflow.compat.v1 as tf
+
+    towers, loss = build()
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)[:2]):
+        train_op = sgd().minimize(loss)
+    found = run(with_update_ops(train_op, towers="first"), towers)
+    np.testing.assert_allclose(found[0], moved([BATCHES[:1]], 1)[0], rtol=2e-6)
+
+
 def test_unknown_policy(graph):
     _, loss = build()
     with pytest.raises(UsageError, match="no policy 'mean' for towers") as error:
