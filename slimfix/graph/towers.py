@@ -218,13 +218,21 @@ def _pool(
     ]
     total = sum(counts[1:], counts[0])
     shares = [count / total for count in counts]
-    mean = sum(share * each for share, each in zip(shares, means))
-    spread = sum(
-        share
-        * ((each * _less_one(count) / count if corrected else each) + tf.square(center - mean))
-        for share, each, center, count in zip(shares, spreads, means, counts)
-    )
+    mean = _weigh(means, shares)
+    within = [
+        each * _less_one(count) / count if corrected else each
+        for each, count in zip(spreads, counts)
+    ]
+    around = [each + tf.square(center - mean) for each, center in zip(within, means)]
+    spread = _weigh(around, shares)
     return mean, (spread * total / _less_one(total) if corrected else spread)
+
+
+def _weigh(values: Sequence[Any], shares: Sequence[Any]) -> Any:
+    """Returns the sum of share * value; the NaN of a tower without examples counts as nothing."""
+    import tensorflow.compat.v1 as tf
+
+    return sum(tf.math.multiply_no_nan(*each) for each in zip(values, shares))
 
 
 def _less_one(count: Any) -> Any:

@@ -25,6 +25,7 @@ _GLUE_OPS = PASSIVE_OPS | frozenset(
         "Merge",
         "Minimum",
         "Mul",
+        "MulNoNan",
         "Neg",
         "Pow",
         "RealDiv",

@@ -129,6 +129,17 @@ def test_merge_is_the_update_of_one_large_batch(graph, variable_kind):
     np.testing.assert_allclose(merged[1], values["bn/moving_variance"], rtol=3e-6)
 
 
+@pytest.mark.parametrize("fused", [True, False])
+def test_merge_with_a_tower_that_got_no_examples(graph, variable_kind, fused):
+    """As at the end of a data set. The mean of nothing is NaN."""
+    towers, loss = build(fused=fused)
+    train_op = create_train_op(loss, sgd(), towers="merge")
+    found = run(train_op, towers, [(towers[1], BATCHES[1][:0])])
+    wanted = moved([[BATCHES[0], BATCHES[2]]], correction=1 if fused else 0)
+    np.testing.assert_allclose(found[0], wanted[0], rtol=2e-6)
+    np.testing.assert_allclose(found[1], wanted[1], rtol=2e-6)
+
+
 @pytest.mark.parametrize("policy", list(WANTED))
 def test_one_assignment_for_each_statistic(graph, policy):
     from slimfix.graph.layers import view_graph
