@@ -86,34 +86,52 @@ def refuse_unread(view: GraphView, needed: set[str]) -> None:
         )
 
 
-def refuse_moved(frozen: Sequence[BatchNormLayer], reached: set[str], in_place: set[str]) -> None:
+def refuse_moved(
+    view: GraphView, frozen: Sequence[BatchNormLayer], reached: set[str], in_place: set[str]
+) -> None:
     """Raises where the nodes that run move a statistic that is to stay.
 
     Args:
+      view: the graph.
       frozen: the layers whose statistics are to stay.
       reached: names of the nodes that run.
       in_place: names of those that run without any update op.
     """
-    moved = [layer for layer in frozen if reached.intersection(layer.update_ops)]
+    assigning = _find_assigning(view, reached)
+    moving = [
+        (layer, [name for each in sorted(_statistics(layer)) for name in assigning.get(each, ())])
+        for layer in frozen
+    ]
+    moved = [(layer, nodes) for layer, nodes in moving if nodes]
     if moved:
         raise UpdateOpsError(
             explain(
                 f"The train op would move the statistics of {len(moved)} of {len(frozen)} frozen "
                 "batch-norm layers",
-                [_describe_moved(layer, reached, in_place) for layer in moved],
-                cause="update_ops holds their updates, or they were built with "
-                "updates_collections=None.",
+                [_describe_moved(layer, nodes, in_place) for layer, nodes in moved],
+                cause="update_ops holds their updates, they were built with "
+                "updates_collections=None, or the train op assigns the statistics itself.",
                 fix="leave update_ops at None, build frozen layers with is_training=False, or "
                 "leave their scopes out of frozen_scopes.",
             )
         )
 
 
-def _describe_moved(layer: BatchNormLayer, reached: set[str], in_place: set[str]) -> str:
-    forced = [name for name in layer.update_ops if name in in_place]
+def _find_assigning(view: GraphView, reached: set[str]) -> dict[str, list[str]]:
+    """Returns the nodes that assign, of those reached, by the name of the variable."""
+    found: dict[str, list[str]] = {}
+    for node in view.in_order(reached):
+        variable = assigned_variable(view, node)
+        if variable:
+            found.setdefault(variable, []).append(node.name)
+    return found
+
+
+def _describe_moved(layer: BatchNormLayer, nodes: Sequence[str], in_place: set[str]) -> str:
+    forced = [name for name in nodes if name in in_place]
     if forced:
         return f"'{layer.scope}': updates forced in place, they run anyhow: {_quote(forced)}"
-    return f"'{layer.scope}': runs {_quote(name for name in layer.update_ops if name in reached)}"
+    return f"'{layer.scope}': runs {_quote(nodes)}"
 
 
 def refuse_lost(

@@ -96,8 +96,7 @@ class Plan:
         training = [layer for layer in used if layer.mode != "inference"]
         demanded = [layer for layer in training if layer.scope not in picked]
         frozen = [layer for layer in self.layers if layer.scope in picked]
-        in_place = self.view.ancestors([self.root])
-        faults.refuse_moved(frozen, reached, in_place)
+        faults.refuse_moved(self.view, frozen, reached, needed)
         faults.refuse_lost(self.view, self.layers, demanded, reached)
         return UpdatesRecord(
             updated=_scopes(demanded),

@@ -171,6 +171,22 @@ def test_frozen_statistics_must_not_move(graph, variable_kind, collection):
         create_train_op(loss, optimizer(), frozen_scopes="net/frozen")
 
 
+def test_frozen_statistics_must_not_be_assigned_otherwise(graph, variable_kind):
+    """As a network that follows another one is: no value of a batch flows into it directly."""
+    import tensorflow.compat.v1 as tf
+
+    x = placeholder()
+    y = slim.batch_norm(x, scope="online")
+    target = slim.batch_norm(x, scope="target", is_training=False)
+    mean = {each.op.name: each for each in tf.global_variables()}
+    copied = mean["target/moving_mean"].assign(mean["online/moving_mean"] + 1.0, name="copy")
+    train_op = tf.group(create_train_op(loss_of(y, target), optimizer()), copied)
+    assert verify_train_op(train_op).inference == ("target",)
+    text = refusal(train_op, frozen_scopes="target")
+    assert "1 of 1 frozen batch-norm layers:\n  'target': " in text
+    assert "or the train op assigns the statistics itself" in text
+
+
 def test_a_group_that_moves_frozen_ones_too_is_refused(graph):
     import tensorflow.compat.v1 as tf
 
