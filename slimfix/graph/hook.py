@@ -31,7 +31,8 @@ class BatchNormHook(tf.train.SessionRunHook):
     - those in `frozen_scopes` have not changed at all since the session was created.
 
     A layer with a constant is_training=False need not move. Nor does one in runs that compute it
-    with its switch off, or that do not compute it.
+    with its switch off, or that do not compute it; nor one whose switch a session cannot fetch, for
+    it is made inside a branch or a function.
 
     Given a place for summaries, it writes for each layer, every `summary_steps` runs, the scalars
     `<scope>/drift_max`, `drift_mean`, `variance_ratio_min` and `variance_ratio_max`, with the

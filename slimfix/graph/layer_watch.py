@@ -9,9 +9,9 @@ import numpy as np
 
 from slimfix import names
 from slimfix.graph.drift import build_summaries, measure_drift
-from slimfix.graph.statistic_faults import Fault, find_faults
+from slimfix.graph.statistic_faults import Fault, Problem, find_faults
 from slimfix.graphdef.batch_norm import BatchNormLayer
-from slimfix.graphdef.control_flow import Branch, enclosing_branch
+from slimfix.graphdef.control_flow import Branch, enclosing_branch, enclosing_branches
 from slimfix.graphdef.view import GraphView
 from slimfix.scopes import pick_by_scope
 
@@ -26,7 +26,8 @@ class LayerWatch:
       tag: what the tags of its summaries begin with; no two layers have the same.
       batch_tensors: tensor names of the batch's statistics, by name of the variable that takes
         them in; without those that the graph does not show.
-      switch: what tells if a run computes the layer in training mode; None if all do.
+      switches: what tells if a run computes the layer in training mode, all of it; empty if all
+        runs do, None if a session cannot tell.
       before: the statistics by variable name at the last check; those of a frozen layer as they
         were when the session was created.
       since: the global step at that time.
@@ -40,7 +41,7 @@ class LayerWatch:
     frozen: bool
     tag: str
     batch_tensors: dict[str, str]
-    switch: Branch | None
+    switches: tuple[Branch, ...] | None
     before: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     since: int = 0
     batch: dict[str, np.ndarray] | None = None
@@ -62,7 +63,10 @@ class LayerWatch:
     @property
     def fetches(self) -> dict[str, Any]:
         """What `note_batch` needs of a run."""
-        return {"batch": self.batch_tensors, "switch": self.switch.predicate if self.switch else ()}
+        return {
+            "batch": self.batch_tensors,
+            "switches": [switch.predicate for switch in self.switches or ()],
+        }
 
     @property
     def is_started(self) -> bool:
@@ -82,7 +86,8 @@ class LayerWatch:
 
     def note_batch(self, fetched: dict[str, Any]) -> bool:
         """Takes what a run gave for `fetches`; tells if it computed the layer in training mode."""
-        if self.switch and bool(fetched["switch"]) != self.switch.taken_when:
+        wanted = [switch.taken_when for switch in self.switches or ()]
+        if [bool(value) for value in fetched["switches"]] != wanted:
             return False
         self.batch = fetched["batch"]
         return True
@@ -108,7 +113,7 @@ class LayerWatch:
     def find_faults(self, values: dict[str, np.ndarray], step: int) -> list[Fault]:
         """Returns what went wrong since the last check; `values` are those at `step`."""
         batch = self.batch or {}
-        return [
+        found = [
             fault
             for name in self.variables
             for fault in find_faults(
@@ -121,6 +126,8 @@ class LayerWatch:
                 self.frozen,
             )
         ]
+        may_stay = self.switches is None
+        return [fault for fault in found if not (may_stay and fault.problem is Problem.STILL)]
 
 
 def plan_watches(
@@ -141,8 +148,8 @@ def plan_watches(
         number = tags.setdefault(layer.scope, 0)
         tags[layer.scope] += 1
         tag = f"{layer.scope}_{number}" if number else layer.scope
-        switch = _find_switch(view, layer)
-        watches.append(LayerWatch(layer, frozen, tag, _find_batch_tensors(layer), switch))
+        switches = _find_switches(view, layer)
+        watches.append(LayerWatch(layer, frozen, tag, _find_batch_tensors(layer), switches))
     return watches
 
 
@@ -154,10 +161,15 @@ def _find_batch_tensors(layer: BatchNormLayer) -> dict[str, str]:
     return {variable: tensor for variable, tensor in pairs if variable and tensor}
 
 
-def _find_switch(view: GraphView, layer: BatchNormLayer) -> Branch | None:
-    """A layer that always trains may lie in a branch that is not always taken."""
-    around = enclosing_branch(view, names.join_tensor_name(layer.normalise_ops[0], 0))
-    switch = Branch(layer.switch, layer.trains_when) if layer.mode == "switched" else around
-    if not switch or not switch.predicate or enclosing_branch(view, switch.predicate):
-        return None  # A session cannot fetch what lies in a branch or loop.
-    return switch
+def _find_switches(view: GraphView, layer: BatchNormLayer) -> tuple[Branch, ...] | None:
+    """Its own switch and those of the branches that it lies in; None if one cannot be fetched."""
+    own = [Branch(layer.switch, layer.trains_when)] if layer.mode == "switched" else []
+    around = enclosing_branches(view, names.join_tensor_name(layer.normalise_ops[0], 0))
+    switches = []
+    for branch in dict.fromkeys([*own, *around]):
+        if branch.predicate is None:  # A loop.
+            continue
+        if not view.is_live(branch.predicate) or enclosing_branch(view, branch.predicate):
+            return None  # A session cannot fetch what lies in a branch, loop or function.
+        switches.append(dataclasses.replace(branch, predicate=view.live_name(branch.predicate)))
+    return tuple(switches)

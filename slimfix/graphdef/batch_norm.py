@@ -58,7 +58,7 @@ class BatchNormLayer:
       input: tensor name of what is normalised.
       output: tensor name of the result, scaled and shifted.
       batch_mean, batch_variance: tensor names of the batch's statistics, as the moving ones take
-        them in; None where the graph does not show it. A session can fetch them.
+        them in; None where a session cannot fetch it, or where the graph does not show it.
       data_format: 'NHWC', 'NCHW', or None where the ops do not say.
       axis: the channels' axis: 1 or -1.
       shared: another layer of the list has the same moving statistics.
@@ -183,7 +183,8 @@ def _batch_tensor(
     """Returns the tensor that goes into a moving statistic, else the one that was computed."""
     taken_in = [averages[name].value for name in variables if name and name in averages]
     outside = (lead_outside(view, tensor) for tensor in [*taken_in, *computed])
-    return next((view.live_name(tensor) for tensor in outside if tensor), None)
+    found = (tensor for tensor in outside if tensor and view.is_live(tensor))
+    return next((view.live_name(tensor) for tensor in found), None)
 
 
 def _complete(view: GraphView, layers: list[BatchNormLayer]) -> Iterator[BatchNormLayer]:

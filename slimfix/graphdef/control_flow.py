@@ -31,7 +31,19 @@ class Branch:
 
 def enclosing_branch(view: GraphView, tensor: str) -> Branch | None:
     """Returns the innermost branch or loop that makes a tensor, or None for one made outside."""
-    return _search(view, tensor)
+    entrance = _search(view, tensor)
+    return _read_branch(view, entrance) if entrance else None
+
+
+def enclosing_branches(view: GraphView, tensor: str) -> list[Branch]:
+    """Returns all branches and loops around a tensor, the innermost first."""
+    found = []
+    entrance = _search(view, tensor)
+    while entrance:
+        found.append(_read_branch(view, entrance))
+        outside = [_search(view, each) for each in view.producer(entrance).inputs]
+        entrance = next((each for each in outside if each), None)
+    return found
 
 
 def lead_outside(view: GraphView, tensor: str) -> str | None:
@@ -52,8 +64,10 @@ def find_in_branches(view: GraphView, nodes: Iterable[str]) -> list[str]:
     return [name for name in nodes if _search(view, names.join_tensor_name(name, 0))]
 
 
-def _search(view: GraphView, tensor: str) -> Branch | None:
-    """Walks back until an entrance shows that no exit on the way belongs to.
+def _search(view: GraphView, tensor: str) -> str | None:
+    """Walks back to the innermost entrance; returns the tensor that comes out of it, or None.
+
+    It is an entrance that no exit on the way belongs to.
 
     The view remembers the states of searches without result: all lead to no entrance, so that all
     searches together take no longer than one.
@@ -69,7 +83,7 @@ def _search(view: GraphView, tensor: str) -> Branch | None:
         node = view.producer(name)
         if _is_entrance(view, node):
             if not exits:
-                return _read_branch(view, node, name)
+                return name
             exits -= 1
         elif _is_exit(view, node):
             exits += 1
@@ -92,7 +106,8 @@ def _is_exit(view: GraphView, node: Node) -> bool:
     return node.op in ("Exit", "RefExit")
 
 
-def _read_branch(view: GraphView, entrance: Node, tensor: str) -> Branch:
+def _read_branch(view: GraphView, tensor: str) -> Branch:
+    entrance = view.producer(tensor)
     if entrance.op in ("Enter", "RefEnter"):
         return Branch(predicate=None)
     predicate = entrance.inputs[1]

@@ -45,7 +45,8 @@ def inline_functions(
     opened = _Inliner(library)
     for node in plain.nodes.values():
         opened.add(node)
-    return GraphView(opened.finish(), collections, opened.live_names(plain.nodes.values()))
+    live_names = opened.live_names(plain.nodes.values())
+    return GraphView(opened.finish(), collections, live_names, live_nodes=plain.nodes)
 
 
 @dataclasses.dataclass(frozen=True)

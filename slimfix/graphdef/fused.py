@@ -30,12 +30,20 @@ def _joins(view: GraphView, node: Node) -> bool:
     """Tells whether a node merges the outputs of a training and of an inference op."""
     if node.op != "Merge" or len(node.inputs) != 2:
         return False
-    if any(names.split_tensor_name(tensor)[1] != 0 for tensor in node.inputs):
+    tensors = [_past_identities(view, tensor) for tensor in node.inputs]
+    if any(names.split_tensor_name(tensor)[1] != 0 for tensor in tensors):
         return False
-    sources = [view.producer(tensor) for tensor in node.inputs]
+    sources = [view.producer(tensor) for tensor in tensors]
     return all(each.op in FUSED_OPS for each in sources) and (
         _is_training(sources[0]) != _is_training(sources[1])
     )
+
+
+def _past_identities(view: GraphView, tensor: str) -> str:
+    """A branch inside of a tf.function returns its results through Identity ops."""
+    while view.producer(tensor).op == "Identity":
+        tensor = view.producer(tensor).inputs[0]
+    return tensor
 
 
 def _is_training(node: Node) -> bool:
@@ -57,7 +65,8 @@ def _outside(view: GraphView, tensor: str) -> str:
 
 
 def _read_switched(view: GraphView, merge: Node) -> Normalisation:
-    inference, training = sorted(map(view.producer, merge.inputs), key=_is_training)
+    sources = [view.producer(_past_identities(view, tensor)) for tensor in merge.inputs]
+    inference, training = sorted(sources, key=_is_training)
     return Normalisation(
         kind="fused",
         mode="switched",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import MappingProxyType
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
 
 from slimfix import names
 
@@ -83,10 +83,12 @@ class GraphView:
         nodes: Iterable[Node],
         collections: Mapping[str, Sequence[str]] = NO_COLLECTIONS,
         live_names: Mapping[str, str] = MappingProxyType({}),
+        live_nodes: Collection[str] | None = None,
     ):
         self.collections = collections
         self.known_outside: set[tuple[str, int]] = set()
         self._live_names = live_names
+        self._live_nodes = live_nodes
         self.nodes: dict[str, Node] = {node.name: node for node in nodes}
         self._order = {name: index for index, name in enumerate(self.nodes)}
         self._sources: dict[str, tuple[str, ...]] = {}
@@ -116,6 +118,11 @@ class GraphView:
         It is another one only for a tensor that stands here for an output of an opened call.
         """
         return self._live_names.get(tensor, tensor)
+
+    def is_live(self, tensor: str) -> bool:
+        """Tells whether a session finds a tensor: not where it is made inside a function."""
+        node = names.split_tensor_name(self.live_name(tensor))[0]
+        return node in (self.nodes if self._live_nodes is None else self._live_nodes)
 
     def producer(self, tensor: str) -> Node:
         """Returns the node that makes a tensor. Raises KeyError for one outside the graph."""

@@ -33,6 +33,23 @@ def build_net(is_training=True, scope="net", **arguments):
     return x, tf.reduce_mean(tf.square(y - 0.3))
 
 
+def layer_on_variables(x, **arguments):
+    """Returns a function of is_training; its variables are made outside of any branch."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.variable_scope("bn"):
+        for name, value in (("beta", 0.0), ("moving_mean", 0.0), ("moving_variance", 1.0)):
+            start = tf.constant_initializer(value)
+            tf.get_variable(name, [6], initializer=start, trainable=name == "beta")
+
+    def normalise(is_training):
+        return slim.batch_norm(
+            x, is_training=is_training, decay=DECAY, scope="bn", reuse=True, **arguments
+        )
+
+    return normalise
+
+
 def sgd(rate=0.5):
     import tensorflow.compat.v1 as tf
 
@@ -271,6 +288,74 @@ def test_a_branch_that_is_not_taken_is_not_demanded(graph, variable_kind):
     with session_with(BatchNormHook(check_steps=2)) as session:
         for batch in BATCHES:
             session.run(train_op, {x: batch, taken: True})
+
+
+WORLDS = ["ref", "resource", "resource and control flow version 2"]
+
+
+@pytest.mark.parametrize("variable_kind", WORLDS, indirect=True)
+@pytest.mark.parametrize("taken", [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("switched", [True, False])
+@pytest.mark.parametrize("lossy", [False, True])
+def test_a_branch_in_a_branch(graph, variable_kind, lossy, switched, taken):
+    """Only where both are taken is a layer demanded; its switch stands for the inner one."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6])
+    outer, inner = tf.placeholder(tf.bool, []), tf.placeholder(tf.bool, [])
+    normalise = layer_on_variables(x, updates_collections="mine" if lossy else None)
+
+    def nested():
+        if switched:
+            return normalise(inner)
+        return tf.cond(inner, lambda: normalise(True), lambda: x * 2.0)
+
+    y = tf.cond(outer, nested, lambda: x * 3.0)
+    train_op = lossy_train_op(tf.reduce_mean(tf.square(y - 0.3)))
+    feed = dict(zip((outer, inner), taken))
+
+    def steps():
+        with session_with(BatchNormHook(check_steps=2)) as session:
+            for batch in BATCHES:
+                session.run(train_op, {x: batch, **feed})
+
+    if lossy and all(taken):
+        with pytest.raises(StatisticsError, match="moving_mean did not move in 2 steps"):
+            steps()
+    else:
+        steps()
+
+
+@pytest.mark.parametrize("variable_kind", WORLDS, indirect=True)
+def test_a_switch_made_in_a_branch(graph, variable_kind):
+    """A session cannot fetch it, so that the layer need not move."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6])
+    outer, off = tf.placeholder_with_default(True, []), tf.placeholder_with_default(True, [])
+    normalise = layer_on_variables(x, updates_collections=None)
+    y = tf.cond(outer, lambda: normalise(tf.logical_not(off)), lambda: x * 3.0)
+    train(BatchNormHook(check_steps=2), x, lossy_train_op(tf.reduce_mean(tf.square(y - 0.3))))
+
+
+@pytest.mark.parametrize("variable_kind", WORLDS[1:2], indirect=True)
+@pytest.mark.parametrize("mode", ["training", "switched on", "switched off"])
+def test_a_layer_of_a_function(graph, variable_kind, mode):
+    """A session finds nothing that is made inside."""
+    import tensorflow as tf2
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6])
+    off = tf.placeholder_with_default(mode == "switched off", [])
+    normalise = layer_on_variables(x, updates_collections=None)
+    function = tf2.function(
+        lambda off: normalise(True if mode == "training" else tf.logical_not(off)), autograph=False
+    )
+    loss = tf.reduce_mean(tf.square(function(off) - 0.3))
+    (layer,) = find_batch_norm_layers()
+    assert layer.mode == ("training" if mode == "training" else "switched")
+    assert (layer.batch_mean, layer.batch_variance) == (None, None)
+    train(BatchNormHook(check_steps=2), x, lossy_train_op(loss))
 
 
 @pytest.mark.parametrize("lossy", [False, True])

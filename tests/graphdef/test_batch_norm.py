@@ -6,7 +6,12 @@ import os
 import pytest
 
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers, find_unread_nodes
-from slimfix.graphdef.control_flow import Branch, enclosing_branch, find_in_branches
+from slimfix.graphdef.control_flow import (
+    Branch,
+    enclosing_branch,
+    enclosing_branches,
+    find_in_branches,
+)
 from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.view import GraphView
@@ -247,3 +252,6 @@ def test_branches(graph):
     assert read["shallow"] == Branch("outer:0", False)
     assert read["other"] == Branch("outer:0", True)
     assert read["body"] == Branch(None)
+    around = enclosing_branches(view, scopes["deep"] + ":0")
+    assert around == [Branch("inner:0", True), Branch("outer:0", False)]
+    assert enclosing_branches(view, "x:0") == []
