@@ -185,23 +185,28 @@ def _build(view: GraphView, group: _Group, variables: dict[str, Any], merged: bo
         if merged:
             mean, spread = _pool(view, graph, group, means, spreads)
             means, spreads = [mean], [spread]
-        rate = tf.constant(1.0 - cast(float, layer.decay), means[0].dtype)
+        training = tf.constant(True)
         if layer.switch:
             training = tf.equal(graph.get_tensor_by_name(layer.switch), layer.trains_when)
-            rate *= tf.cast(training, rate.dtype)
+        rate = 1.0 - cast(float, layer.decay)
         pairs = ((layer.moving_mean, means), (layer.moving_variance, spreads))
-        return [_step(variables[cast(str, name)], values, rate) for name, values in pairs]
+        return [_step(variables[cast(str, name)], values, rate, training) for name, values in pairs]
 
 
-def _step(variable: Any, values: Sequence[Any], rate: Any) -> Any:
-    """Returns the op that moves a variable by each value in turn, in one assignment."""
+def _step(variable: Any, values: Sequence[Any], rate: float, training: Any) -> Any:
+    """Returns the op that moves a variable by each value in turn, in one assignment.
+
+    Outside training it moves nothing. A factor of 0 would not do: TensorFlow 1.15's fused op
+    then hands out whatever lay in memory, NaN at times.
+    """
     import tensorflow.compat.v1 as tf
 
     before = tf.convert_to_tensor(variable)
     after = before
     for value in values:
         after -= (after - tf.reshape(value, variable.shape)) * rate
-    return variable.assign_sub(before - after).op  # What other workers add meanwhile stays.
+    delta = tf.where(training, before - after, tf.zeros_like(before))
+    return variable.assign_sub(delta).op  # What other workers add meanwhile stays.
 
 
 def _pool(
