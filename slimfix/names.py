@@ -22,6 +22,8 @@ _SLOT_SUFFIXES = (
     "AdaMax",
     "AdaMax_1",
 )
+# Ops that recalibration adds to a graph lie here, and are no part of the network.
+MEASURING_SCOPE = "slimfix_recalibrate"
 _SHADOW_SUFFIX = "ExponentialMovingAverage"
 _STEP_NAMES = ("global_step",)
 _OPTIMIZER_SCALARS = re.compile(r"(^|/)beta[12]_power(_\d+)?$")

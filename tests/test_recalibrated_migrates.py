@@ -31,3 +31,20 @@ def test_a_recalibrated_checkpoint_migrates(tmp_path, variant):
     model = keras.models.load_model(str(tmp_path / "keras" / "model.keras"))
     right = model.predict(test, verbose=0).argmax(axis=1) == labels
     assert np.mean(right) == result.accuracy_after
+
+
+def test_a_graph_that_was_recalibrated_in_a_session_migrates(graph, tmp_path):
+    """The ops that measure lie in its .meta, and are taken for no output of the network."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6])
+    y = slimfix.slim.batch_norm(x, is_training=tf.placeholder(tf.bool, []), scope="bn")
+    slimfix.slim.fully_connected(y, 3, scope="logits")
+    data = np.random.RandomState(2).normal(3.0, 2.0, [40, 6]).astype(np.float32)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        slimfix.recalibrate(session, [{x: data}])
+        prefix = slimfix.build_saver().save(session, str(tmp_path / "model.ckpt"))
+    result = slimfix.migrate(prefix, str(tmp_path / "keras"))
+    assert result.parity.passed
+    assert result.outputs == ("logits/Relu:0",)

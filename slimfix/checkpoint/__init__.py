@@ -1,5 +1,5 @@
 """TensorFlow 1 checkpoints without a graph: prefix strings in, names and NumPy arrays out."""
 
-from slimfix.checkpoint.reader import Checkpoint, VariableSpec, read_checkpoint
+from slimfix.checkpoint.reader import Checkpoint, VariableSpec, as_prefix, read_checkpoint
 
-__all__ = ["Checkpoint", "VariableSpec", "read_checkpoint"]
+__all__ = ["Checkpoint", "VariableSpec", "as_prefix", "read_checkpoint"]

@@ -81,6 +81,19 @@ def _run_restore_op(prefix: str, spec: VariableSpec) -> np.ndarray:
         return session.run(value)
 
 
+def as_prefix(prefix: str | os.PathLike[str] | None) -> str:
+    """Returns a prefix as a str. Raises CheckpointError for None, so for a checkpoint not found."""
+    if prefix is None:
+        raise CheckpointError(
+            explain(
+                "There is no checkpoint: the prefix is None",
+                cause="tf.train.latest_checkpoint found none in its folder.",
+                fix="look at the path of that folder.",
+            )
+        )
+    return os.fspath(prefix)
+
+
 def read_checkpoint(prefix: str) -> Checkpoint:
     """Returns the checkpoint of a prefix, V1 or V2.
 
@@ -113,7 +126,7 @@ def _check_prefix(prefix: str) -> None:
         raise CheckpointError(
             explain(
                 f"'{prefix}' names one file of a checkpoint, not its prefix",
-                fix=f"use --checkpoint={prefix[: named_file.start()]}",
+                fix=f"name '{prefix[: named_file.start()]}'",
             )
         )
     if os.path.isdir(prefix):
@@ -141,7 +154,7 @@ def _check_prefix(prefix: str) -> None:
         raise CheckpointError(
             explain(
                 f"No checkpoint at prefix '{prefix}'"
-                + (f"; the folder holds {len(near)} others" if near else ""),
+                + (f"; its folder holds {count(len(near), 'checkpoint')}" if near else ""),
                 near,
                 fix="name the prefix: the path of the .index file without '.index'.",
             )

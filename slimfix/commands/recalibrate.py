@@ -64,19 +64,24 @@ def run(values: flags.FlagValues) -> int:
     missing = [f"--{name}" for name in wanted if not values[name].value]
     if missing:
         raise UsageError(f"{' and '.join(missing)} missing\nUsage: {USAGE}")
-    quiet.import_tensorflow()
+    from slimfix.checkpoint.writer import check_prefix_is_free
     from slimfix.graph.recalibration.arrays import read_arrays
+
+    check_prefix_is_free(values.output)
+    data = read_arrays(values.data)
+    test_data = read_arrays(values.test_data) if values.test_data else None
+    quiet.import_tensorflow()
     from slimfix.graph.recalibration.from_files import recalibrate_checkpoint
 
     result = recalibrate_checkpoint(
         checkpoint=values.checkpoint,
         output=values.output,
-        data=read_arrays(values.data),
+        data=data,
         meta=values.meta,
         batch_size=values.batch_size,
         method=values.method,
         scopes=values.scopes,
-        test_data=read_arrays(values.test_data) if values.test_data else None,
+        test_data=test_data,
         outputs=values.outputs,
     )
     print(result)

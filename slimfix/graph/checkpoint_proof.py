@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from slimfix.checkpoint import Checkpoint, read_checkpoint
+from slimfix.checkpoint import Checkpoint, as_prefix, read_checkpoint
 from slimfix.errors import CheckpointMismatchError, UsageError, explain
 from slimfix.graph.lacks import find_lacks, mismatch_error
 from slimfix.graph.layers import view_graph
@@ -55,14 +55,14 @@ def verify_checkpoint(
       graph: tf.Graph, MetaGraphDef, or path of a `.meta` file; the session's graph, or the default
         graph, if None.
       session: tf.Session or MonitoredSession whose values the checkpoint has to hold, bit for
-        bit; None to compare names, shapes and dtypes only.
+        bit; if None, names, shapes and dtypes are compared, and that each value can be read.
     Returns: CheckpointProof.
     Raises:
       CheckpointMismatchError: a variable is missing, of another shape or dtype, or differs.
       CheckpointError: the checkpoint or `.meta` file is missing or damaged.
       UsageError: graph is not the session's graph, or has no variables.
     """
-    prefix = os.fspath(prefix)
+    prefix = as_prefix(prefix)
     session = bare_session(session)
     graph = _choose_graph(graph, session)
     checkpoint = read_checkpoint(prefix)
@@ -89,6 +89,9 @@ def verify_checkpoint(
         )
     if session is not None:
         _compare_values(session, graph, checkpoint, variables)
+    else:
+        for each in variables:  # TensorFlow compares the checksums as it reads.
+            checkpoint.read(each.name)
     return CheckpointProof(
         prefix=prefix,
         variables=tuple(each.name for each in variables),

@@ -24,7 +24,7 @@ def no_statistics(lacks: Sequence[Lack], specs: Specs, used: Collection[str]) ->
         "the checkpoint was saved with Saver(tf.trainable_variables()): it holds the layers, but "
         "not one moving statistic",
         "save again with slimfix.build_saver() where the model was trained, or compute the "
-        "statistics anew from data",
+        "statistics anew from data with `slimfix recalibrate`",
     )
 
 

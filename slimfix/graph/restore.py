@@ -8,7 +8,7 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from slimfix.checkpoint import Checkpoint, VariableSpec, read_checkpoint
+from slimfix.checkpoint import Checkpoint, VariableSpec, as_prefix, read_checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.graph.assign import assign
 from slimfix.graph.lacks import find_lacks, mismatch_error
@@ -98,7 +98,7 @@ def restore(
       UsageError: an argument contradicts the graph; the error says how.
       RestoreError: TensorFlow failed at the assignment; old values were put back.
     """
-    prefix = os.fspath(prefix)
+    prefix = as_prefix(prefix)
     session = bare_session(session)
     checkpoint = read_checkpoint(prefix)
     request = read_request(

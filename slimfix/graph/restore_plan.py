@@ -43,6 +43,14 @@ def rename_keys(
     keys = {each: each for each in variables}
     idle = []
     pairs = list(rules.items()) if isinstance(rules, Mapping) else list(rules)
+    if any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
+        raise UsageError(
+            explain(
+                "rename is no list of pairs",
+                cause="one pair was given in place of a list of pairs.",
+                fix="write rename=[('^net/', 'model/net/')].",
+            )
+        )
     for pattern, replacement in pairs:
         try:
             changed = {each: re.sub(pattern, replacement, key) for each, key in keys.items()}
@@ -126,7 +134,7 @@ def choose_sources(
     shadowed = [each for each in candidates if names.shadow_name(keys[each]) in specs]
     if values == SHADOW:
         if not shadowed:
-            raise _no_shadow_error(prefix, len(candidates))
+            raise _no_shadow_error(prefix, len(candidates), specs)
         shadows = {each: names.shadow_name(keys[each]) for each in shadowed}
         raw = tuple(each for each in candidates if each not in shadows)
         return Sources({**keys, **shadows}, raw)
@@ -140,11 +148,27 @@ def choose_sources(
     return Sources(dict(keys), ())
 
 
-def _no_shadow_error(prefix: str, number: int) -> CheckpointMismatchError:
+def _no_shadow_error(
+    prefix: str, number: int, specs: Mapping[str, VariableSpec]
+) -> CheckpointMismatchError:
+    others = [name for name in specs if names.role_of(name, specs) is Role.SHADOW]
+    headline = (
+        f"Checkpoint prefix '{prefix}' holds no shadow of any of {number} variables, and "
+        "values='shadow' asks for them"
+    )
+    if others:
+        return CheckpointMismatchError(
+            explain(
+                headline + f"; it holds {len(others)} others",
+                [repr(name) for name in others],
+                cause="the network was built in another scope than in the checkpoint.",
+                fix="give rules with rename that make the checkpoint's names of the graph's, such "
+                "as rename={'^': 'net/'}.",
+            )
+        )
     return CheckpointMismatchError(
         explain(
-            f"Checkpoint prefix '{prefix}' holds no shadow of any of {number} variables, and "
-            "values='shadow' asks for them",
+            headline,
             cause="the model was trained without tf.train.ExponentialMovingAverage, or its shadows "
             "have a name of their own.",
             fix="restore with values='raw', or give the shadows' names with rename.",

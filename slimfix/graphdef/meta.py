@@ -23,7 +23,9 @@ def read_meta(path: str) -> Any:
             explain(
                 f"No graph file at '{path}'",
                 cause="the Saver ran with write_meta_graph=False, or the file was left behind.",
-                fix="name the .meta file of this model with --meta.",
+                fix=f"name '{path}.meta'."
+                if os.path.isfile(path + ".meta")
+                else "name the .meta file of this model.",
             )
         )
     with open(path, "rb") as file:

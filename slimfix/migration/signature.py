@@ -123,7 +123,7 @@ def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
         control=False,
         stop=lambda node: node.name in roots,
     )
-    forward = _without_gradients(view, view.descendants(roots, control=False)) - from_others
+    forward = _of_the_network(view, view.descendants(roots, control=False)) - from_others
     ends = [
         node
         for node in view.nodes.values()
@@ -159,12 +159,19 @@ def _reads_beside(reader: Node, roots: set[str], inputs: Sequence[str]) -> bool:
 
 
 def _reaches_a_layer(view: GraphView, placeholder: Node) -> bool:
-    reached = _without_gradients(view, view.descendants([placeholder.name], control=False))
+    reached = _of_the_network(view, view.descendants([placeholder.name], control=False))
     return any(view.nodes[name].op in _WEIGHTED_OPS for name in reached)
 
 
-def _without_gradients(view: GraphView, found: Iterable[str]) -> set[str]:
-    return {name for name in found if name in view and not names.in_gradients_scope(name)}
+def _of_the_network(view: GraphView, found: Iterable[str]) -> set[str]:
+    """Returns the nodes but those of gradients, and of measurements that slimfix added."""
+    return {
+        name
+        for name in found
+        if name in view
+        and not names.in_gradients_scope(name)
+        and not names.in_scope(name, names.MEASURING_SCOPE)
+    }
 
 
 def _is_result(view: GraphView, node: Node) -> bool:

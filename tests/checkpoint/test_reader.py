@@ -48,8 +48,7 @@ def test_a_file_in_place_of_the_prefix_is_named(suffix):
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint(GOOD + suffix)
     assert str(caught.value) == (
-        f"'{GOOD}{suffix}' names one file of a checkpoint, not its prefix\n"
-        f"Fix: use --checkpoint={GOOD}"
+        f"'{GOOD}{suffix}' names one file of a checkpoint, not its prefix\nFix: name '{GOOD}'"
     )
 
 
@@ -64,7 +63,7 @@ def test_a_missing_checkpoint_lists_its_neighbours():
     with pytest.raises(CheckpointError) as caught:
         read_checkpoint("tests/golden/digits/good/model.ckpt-7")
     assert (
-        "No checkpoint at prefix 'tests/golden/digits/good/model.ckpt-7'; the folder holds 1"
+        "No checkpoint at prefix 'tests/golden/digits/good/model.ckpt-7'; its folder holds 1 "
         in str(caught.value)
     )
 

@@ -276,3 +276,10 @@ def test_an_initializer_that_takes_no_value(session, prefix):
     variable.__class__ = Odd
     with pytest.raises(UsageError, match="'net/conv/weights': its initializer is a NoOp"):
         restore(session, prefix)
+
+
+def test_one_rule_in_place_of_a_list_of_rules():
+    from slimfix.graph.restore_plan import rename_keys
+
+    with pytest.raises(UsageError, match="rename is no list of pairs"):
+        rename_keys(["encoder/weights"], ("^encoder/", "net/"))

@@ -128,3 +128,17 @@ def test_another_word(session, prefix):
     small_net.build()
     with pytest.raises(UsageError, match=r"^values is 'ema'"):
         restore(session, prefix, values="ema")
+
+
+def test_shadows_of_another_scope(session, tmp_path):
+    """They are there, and the rule that finds them is what the user needs."""
+    import tensorflow.compat.v1 as tf
+
+    prefix = small_net.write(tmp_path / "model.ckpt", shadows=True)
+    tf.get_variable("conv/weights", [2])
+    with pytest.raises(CheckpointMismatchError) as error:
+        restore(session, prefix, values="shadow")
+    text = str(error.value)
+    assert "values='shadow' asks for them; it holds 4 others:" in text
+    assert f"  'net/conv/weights{SHADOW}'" in text
+    assert "Fix: give rules with rename" in text

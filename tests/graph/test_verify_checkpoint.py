@@ -182,3 +182,26 @@ def test_missing_files(graph, tmp_path):
         verify_checkpoint(str(tmp_path / "model.ckpt"))
     with pytest.raises(CheckpointError, match="No graph file"):
         verify_checkpoint("tests/golden/digits/good/model.ckpt", str(tmp_path / "model.meta"))
+
+
+def test_values_that_cannot_be_read(graph, session, tmp_path):
+    """Without a session too: the index alone says nothing of the data file."""
+    import tensorflow.compat.v1 as tf
+
+    small_net.build()
+    session.run(tf.global_variables_initializer())
+    prefix = tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+    assert verify_checkpoint(prefix).variables
+    with open(prefix + ".data-00000-of-00001", "r+b") as file:
+        file.seek(8)
+        file.write(b"damaged")
+    with pytest.raises(CheckpointError, match="Cannot read variable"):
+        verify_checkpoint(prefix)
+
+
+def test_no_checkpoint_was_found(graph, tmp_path):
+    import tensorflow.compat.v1 as tf
+
+    small_net.build()
+    with pytest.raises(CheckpointError, match="There is no checkpoint: the prefix is None"):
+        verify_checkpoint(tf.train.latest_checkpoint(str(tmp_path)))

@@ -75,6 +75,8 @@ def plan_exam(
     # The rest is cut off the graph: what feeds only a loss, for one.
     fed = {key: array for key, array in fed.items() if names.split_tensor_name(key)[0] in needed}
     labels = np.asarray(test_data[LABELS])
+    if labels.dtype.kind not in "iu":
+        raise UsageError(f"'{LABELS}' holds {labels.dtype}; wanted are integers, one an example")
     cut = cut_batches({**fed, LABELS: labels}, batch_size)
     batches = [{name: batch[name] for name in fed} for batch in cut]
     return Exam(output, batches, labels, switches)

@@ -11,12 +11,12 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint import Checkpoint, read_checkpoint
 from slimfix.checkpoint.writer import check_prefix_is_free, new_checkpoint, write_checkpoint
-from slimfix.errors import UsageError
+from slimfix.errors import CheckpointMismatchError, UsageError, explain
 from slimfix.graph.layers import view_graph
 from slimfix.graph.recalibration.accuracy import plan_exam, take_exam
 from slimfix.graph.recalibration.arrays import by_tensor_name, cut_batches
 from slimfix.graph.recalibration.feeds import DATA_OPS, refuse_unfed
-from slimfix.graph.recalibration.imported import open_session
+from slimfix.graph.recalibration.imported import find_missing, open_session
 from slimfix.graph.recalibration.plan import ONE_PASS, Plan, plan_recalibration
 from slimfix.graph.recalibration.record import Recalibration
 from slimfix.graph.recalibration.run import run_plan
@@ -116,6 +116,7 @@ def recalibrate_checkpoint(
     written = [name for target in plan.targets for name in target.variables]
     switches = [trace_variable(view, tensor) for tensor in plan.switches]
     plain = GraphView.from_graph_def(meta_graph.graph_def)
+    _refuse_lacking(plain, [name for name in plan.statistics if name not in written], old)
     with open_session(
         meta_graph.graph_def,
         plain,
@@ -139,6 +140,19 @@ def recalibrate_checkpoint(
         accuracy_after=after,
         examples=len(exam.labels) if exam else 0,
     )
+
+
+def _refuse_lacking(view: GraphView, statistics: Sequence[str], old: Checkpoint) -> None:
+    lacking = find_missing(view, statistics, old)
+    if lacking:
+        raise CheckpointMismatchError(
+            explain(
+                f"The new checkpoint would lack {len(lacking)} moving statistics",
+                [repr(name) for name in lacking],
+                cause="the old checkpoint lacks them, and scopes leaves their layers out.",
+                fix="name these layers in scopes too, or give no scopes.",
+            )
+        )
 
 
 def _cut(

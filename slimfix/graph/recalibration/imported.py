@@ -57,6 +57,12 @@ def open_session(
         yield session, {name: places[name].name if name in places else name for name in variables}
 
 
+def find_missing(view: GraphView, variables: Sequence[str], checkpoint: Checkpoint) -> list[str]:
+    """Returns those variables, by their names in the graph, that the checkpoint does not hold."""
+    places = _find_places(view, variables, checkpoint)
+    return [name for name in variables if name not in places]
+
+
 def _find_places(
     view: GraphView, variables: Sequence[str], checkpoint: Checkpoint
 ) -> dict[str, SavedAs]:

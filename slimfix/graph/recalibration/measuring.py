@@ -7,7 +7,7 @@ from typing import Any, Iterable, Mapping, Sequence
 import numpy as np
 
 from slimfix.errors import RecalibrationError, UsageError, count, explain
-from slimfix.graph.recalibration.moments import add_moments
+from slimfix.graph.recalibration.moments import find_moments
 from slimfix.graph.recalibration.plan import Target
 from slimfix.graph.recalibration.population import Moments, pool
 from slimfix.graph.recalibration.sources import Source
@@ -30,7 +30,7 @@ def measure(
       RecalibrationError: a batch or the whole population cannot be used.
     """
     fetches = [
-        [add_moments(session.graph, source) for source in target.sources] for target in targets
+        [find_moments(session.graph, source) for source in target.sources] for target in targets
     ]
     pooled: list[Moments] = []
     done = 0
@@ -38,7 +38,7 @@ def measure(
         done += 1
         parts = [
             [Moments(float(elements), mean, deviation) for elements, mean, deviation in uses]
-            for uses in session.run(fetches, feed)
+            for uses in _run(session, fetches, feed, done)
         ]
         _refuse_unusable(targets, parts, done, training)
         earlier = [[moments] for moments in pooled] or [[] for _ in targets]
@@ -53,6 +53,19 @@ def measure(
         )
     _refuse_single(targets, pooled)
     return pooled, done
+
+
+def _run(session: Any, fetches: Any, feed: Mapping[Any, Any], batch: int) -> Any:
+    try:
+        return session.run(fetches, feed)
+    except (TypeError, ValueError) as error:  # Of another shape or dtype than the placeholder.
+        raise UsageError(
+            explain(
+                f"Cannot feed batch {batch}",
+                [str(error)],
+                fix="shape the data as the tensor that they feed.",
+            )
+        ) from error
 
 
 def _refuse_unusable(

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+import weakref
+from typing import Any, MutableMapping, Tuple
 
+from slimfix import names
 from slimfix.graph.recalibration.sources import Source
 
 Fetch = Tuple[Any, Any, Any]  # Tensors: elements per channel, their mean, their squared deviation.
+
+# What graphs have already: a program that recalibrates again and again adds ops once.
+_added: MutableMapping[Any, dict[Source, Fetch]] = weakref.WeakKeyDictionary()
+
+
+def find_moments(graph: Any, source: Source) -> Fetch:
+    """Returns tensors with the moments of one input, and adds them where the graph has none.
+
+    Args, returns: as of `add_moments`.
+    """
+    known = _added.setdefault(graph, {})
+    if source not in known:
+        known[source] = add_moments(graph, source)
+    return known[source]
 
 
 def add_moments(graph: Any, source: Source) -> Fetch:
@@ -24,7 +40,7 @@ def add_moments(graph: Any, source: Source) -> Fetch:
     import tensorflow.compat.v1 as tf
 
     tensor = graph.get_tensor_by_name(source.tensor)
-    scope = tf.name_scope("recalibrate/")
+    scope = tf.name_scope(names.MEASURING_SCOPE + "/")
     with graph.as_default(), tf.control_dependencies(None), scope, tf.device(tensor.device):
         values = tf.cast(tensor, tf.float64)
         rank = tf.rank(values)

@@ -42,7 +42,7 @@ def recalibrate(
 
     The switch of each layer (`BatchNormLayer.switch`) gets the method's value, whatever the feed
     says; one that is a variable is set, and put back. What else the graph asks for, other
-    switches among it, comes from the feed. The graph gains a few ops for each layer and call.
+    switches among it, comes from the feed. The graph gains a few ops for each layer.
     zero_debias and renorm statistics are set to go with the new ones, so that training can go on.
 
     Args:

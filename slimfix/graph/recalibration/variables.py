@@ -7,6 +7,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from slimfix import names
 from slimfix.errors import RecalibrationError, UsageError, explain
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView, Node
@@ -53,8 +54,7 @@ def read_variables(
     """
     import tensorflow.compat.v1 as tf
 
-    scope = tf.name_scope("recalibrate/")
-    with session.graph.as_default(), tf.control_dependencies(None), scope:
+    with session.graph.as_default(), tf.control_dependencies(None):
         tensors = [_value_tensor(session.graph, view.nodes[name]) for name in variables]
     try:
         return dict(zip(variables, session.run(tensors)))
@@ -76,7 +76,12 @@ def _value_tensor(graph: Any, node: Node) -> Any:
     tensor = graph.get_tensor_by_name(f"{node.name}:0")
     if node.op != "VarHandleOp":
         return tensor
-    return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=tf.as_dtype(node.attr("dtype")))
+    name = f"{names.MEASURING_SCOPE}/{node.name}/read"
+    try:
+        return graph.get_tensor_by_name(name + ":0")  # Of an earlier call.
+    except KeyError:
+        dtype = tf.as_dtype(node.attr("dtype"))
+        return tf.raw_ops.ReadVariableOp(resource=tensor, dtype=dtype, name=name)
 
 
 def assign_variables(session: Any, view: GraphView, values: Mapping[str, Any]) -> None:

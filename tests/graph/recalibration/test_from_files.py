@@ -344,11 +344,19 @@ def test_a_variable_is_missing(trained, tmp_path):
     )
 
 
-def test_statistics_of_other_scopes_may_not_be_missing(trained, tmp_path):
+@pytest.mark.parametrize("scope", ["fc0", "fc2"])
+def test_statistics_of_other_scopes_may_not_be_missing(trained, tmp_path, scope):
+    """The new checkpoint would be as broken as the old one."""
     old = trained(keep=lambda name: "moving" not in name)
-    text = refused(tmp_path, CheckpointMismatchError, old, scopes=["fc2"])
-    assert "'fc0/BatchNorm/moving_mean': not in the checkpoint" in text
-    assert "\n  'fc2/" not in text
+    text = refused(tmp_path, CheckpointMismatchError, old, scopes=[scope])
+    assert text.startswith("The new checkpoint would lack 4 moving statistics:")
+    assert "\n  'fc1/BatchNorm/moving_mean'\n" in text
+    assert f"'{scope}/" not in text
+
+
+def test_data_of_another_shape(trained, tmp_path):
+    data = {"x": made_network.DATA[:, :3]}
+    assert refused(tmp_path, UsageError, trained(), data=data).startswith("Cannot feed batch 1:")
 
 
 def test_another_models_graph(trained, tmp_path):
@@ -425,7 +433,11 @@ def test_test_data_may_hold_what_only_the_loss_reads(trained, tmp_path):
         ),
         ({"test_data": DATA, "outputs": "logits/BiasAdd"}, "have no array 'labels', only ['x']"),
         (
-            {"test_data": {**TEST, "labels": np.zeros([37, 1])}, "outputs": "logits/BiasAdd"},
+            {"test_data": {**TEST, "labels": np.array(["a"] * 37)}, "outputs": "logits/BiasAdd"},
+            "'labels' holds <U1; wanted are integers",
+        ),
+        (
+            {"test_data": {**TEST, "labels": np.zeros([37, 1], int)}, "outputs": "logits/BiasAdd"},
             "gives [37, 2] for labels [37, 1]; wanted are logits",
         ),
         (

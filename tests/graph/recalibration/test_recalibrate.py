@@ -398,3 +398,15 @@ def test_a_new_checkpoint_of_the_session(graph, variable_kind, tf, tmp_path):
     with tf.Graph().as_default() as again:
         tf.train.import_meta_graph(output + ".meta")
         assert not any("recalibrate" in op.name for op in again.get_operations())
+
+
+def test_a_graph_gains_its_ops_once(graph, tf):
+    x = tf.placeholder(tf.float32, [None, 5])
+    made_network.build(slim, x, tf.placeholder(tf.bool, []))
+    sizes = []
+    with tf.Session() as session:
+        made_network.load(session)
+        for _ in range(3):
+            recalibrate(session, [{x: batch} for batch in made_network.cut()])
+            sizes.append(len(graph.get_operations()))
+    assert sizes[0] == sizes[1] == sizes[2]
