@@ -130,7 +130,8 @@ def _read_layer(view: GraphView, found: Normalisation) -> BatchNormLayer | None:
     variance_updates = found_updates.find_updates(view, found.batch_variance, found.nodes)
     moving_mean = found.moving_mean or found_updates.last_assigned(view, mean_updates)
     moving_variance = found.moving_variance or found_updates.last_assigned(view, variance_updates)
-    if found.kind == "written out" and found.mode == "training" and not moving_variance:
+    known = moving_variance or (found.kind == "fused" and moving_mean)
+    if found.mode == "training" and not known:
         return None
     updates = found_updates.add_counters(view, mean_updates + variance_updates)
     gamma = _find_parameter(view, found.scale, excluded=())

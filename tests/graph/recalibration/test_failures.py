@@ -283,7 +283,8 @@ def test_a_layer_inside_a_branch(graph, tf):
 
 def test_statistics_that_are_not_found(graph, tf):
     x = tf.placeholder(tf.float32, [None, 2, 3, 5])
-    tf.nn.fused_batch_norm(x, tf.ones([5]), tf.zeros([5]), name="bare")
+    one, zero = tf.ones([5]), tf.zeros([5])
+    tf.nn.fused_batch_norm(x, one, zero, zero, one, is_training=False, name="bare")
     text = raised(tf, [{x: np.zeros([1, 2, 3, 5])}])
     assert "no variable found for moving_mean and moving_variance" in text
 
