@@ -33,7 +33,9 @@ def verify_train_op(train_op: Any, *, frozen_scopes: str | Sequence[str] = ()) -
     """Proves that one run of a train op updates every batch norm that it trains through.
 
     The proof is static: it reads the graph and runs nothing. `BatchNormHook` proves the same of a
-    session. It holds whoever built the op: slimfix, slim, or `optimizer.minimize`.
+    session. It holds whoever built the op: slimfix, slim, or `optimizer.minimize`. Values are not
+    read: what runs only in one branch of a `tf.cond` is taken to run, a switch to be on. Batch
+    norms are those that `find_batch_norm_layers` finds.
 
     Args:
       train_op: op or tensor that takes one training step.
@@ -81,11 +83,12 @@ class Plan:
                 for item in self.graph.get_collection(UPDATE_OPS)
                 if not frozen.intersection(updates_run_by(self.view, faults.op_name(item)))
             ]
+        update_ops = list(update_ops)  # A generator can be read only once.
         faults.refuse_foreign(self.graph, update_ops)
         faults.refuse_in_branches(
             self.view, self.layers, [faults.op_name(item) for item in update_ops]
         )
-        return list(update_ops)
+        return update_ops
 
     def prove(self, roots: Iterable[str], frozen_scopes: Sequence[str] | str) -> UpdatesRecord:
         """Raises unless running `roots` does what `verify_train_op` says."""

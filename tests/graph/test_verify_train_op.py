@@ -249,6 +249,15 @@ def test_with_update_ops_keeps_the_value_of_a_tensor(graph):
         assert np.abs(session.run(mean)).min() > 0
 
 
+def test_update_ops_may_be_a_generator(graph):
+    import tensorflow.compat.v1 as tf
+
+    loss = loss_of(slim.batch_norm(placeholder(), scope="bn"))
+    updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+    train_op = with_update_ops(optimizer().minimize(loss), (each for each in updates))
+    assert verify_train_op(train_op).updated == ("bn",)
+
+
 def test_with_update_ops_refuses_before_it_builds(graph):
     loss = loss_of(slim.batch_norm(placeholder(), scope="bn"))
     train_op = optimizer().minimize(loss)
