@@ -122,9 +122,9 @@ def test_a_folder_is_no_prefix(tmp_path, monkeypatch, prefix):
     monkeypatch.chdir(tmp_path)
     os.mkdir("runs")
     write_checkpoint("runs/model", {"a": np.float32(1)})
-    with pytest.raises(UsageError, match="that is a folder"):
-        with new_checkpoint(prefix) as temporary:
-            write_checkpoint(temporary, {"a": np.float32(2)})
+    refused = pytest.raises(UsageError, match="that is a folder")
+    with refused, new_checkpoint(prefix) as temporary:
+        write_checkpoint(temporary, {"a": np.float32(2)})
     assert read_checkpoint("runs/model").read("a") == 1
     assert os.listdir(".") == ["runs"]
 

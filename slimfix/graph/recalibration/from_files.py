@@ -80,8 +80,9 @@ def recalibrate_checkpoint(
     """Writes a new checkpoint with moving statistics computed anew; see `recalibrate`.
 
     All that the old checkpoint holds is in the new one, bit for bit, but for the statistics, which
-    keep the names that the Saver of the `.meta` gave them. The `.meta` is copied beside it. It may be a training graph of TensorFlow 1.15: only the part that
-    leads to the layers is imported, in a graph and session of its own.
+    keep the names that the Saver of the `.meta` gave them. The `.meta` is copied beside it. It may
+    be a training graph of TensorFlow 1.15: only the part that leads to the layers is imported, in
+    a graph and session of its own.
 
     Args:
       checkpoint: prefix; V1 or V2. It may lack moving statistics, and nothing else that leads to
