@@ -75,16 +75,13 @@ def _is_read(view: GraphView, variable: str) -> bool:
         return _ends(node) and assigned_variable(view, node) not in local
 
     below = view.descendants([variable], control=False, stop=ends)
-    computed = [
-        view.nodes[name]
-        for name in below
-        if name != variable
-        and view.nodes[name].op not in PASSIVE_OPS
-        and not ends(view.nodes[name])
-    ]
+    # A bare read is no computation, but what is computed may be handed on by an Identity at last.
+    computed = [name for name in below if view.nodes[name].op not in (*PASSIVE_OPS, *VARIABLE_OPS)]
+    reached = view.descendants(computed, control=False, stop=ends)
     return any(
-        names.in_gradients_scope(node.name) or not view.consumers(node.name, control=False)
-        for node in computed
+        names.in_gradients_scope(name) or not view.consumers(name, control=False)
+        for name in reached
+        if not ends(view.nodes[name])
     )
 
 

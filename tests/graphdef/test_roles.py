@@ -69,6 +69,15 @@ def test_a_weight_called_like_a_slot_stays_a_weight(graph, variable_kind, name, 
     assert roles(graph) == {"conv/weights": Role.WEIGHT, name: Role.WEIGHT}
 
 
+def test_a_result_may_be_handed_on_by_an_identity(graph, variable_kind):
+    import tensorflow.compat.v1 as tf
+
+    tf.get_variable("w", [2, 3])
+    tricky = tf.get_variable("w/Momentum", [2, 3])
+    tf.identity(tf.squeeze(tf.tanh(tricky)), name="logits")
+    assert roles(graph)["w/Momentum"] is Role.WEIGHT
+
+
 def test_a_loss_that_only_an_average_reads_keeps_its_weights(graph, variable_kind):
     """Nothing but assignments comes after the loss; the gradients tell."""
     import tensorflow.compat.v1 as tf
