@@ -10,6 +10,7 @@ import numpy as np
 from slimfix.checkpoint import Checkpoint, read_checkpoint
 from slimfix.errors import CheckpointMismatchError, SaverError, explain
 from slimfix.graph.values import describe_difference
+from slimfix.graphdef.saved_names import read_slices
 
 _SAVE_OPS = ("Save", "SaveSlices", "SaveV2")
 
@@ -67,7 +68,7 @@ def _read_save_op(op: Any) -> list[SavedTensor]:
     keys = [key.decode() for key in _constant(inputs[1])]
     if op.type == "Save":  # The only one that knows no slices.
         return [SavedTensor(key, (), tensor) for key, tensor in zip(keys, inputs[2:])]
-    regions = [_read_region(spec.decode()) for spec in _constant(inputs[2])]
+    regions = [read_slices(spec.decode()) for spec in _constant(inputs[2])]
     return [SavedTensor(*each) for each in zip(keys, regions, inputs[3:])]
 
 
@@ -75,18 +76,6 @@ def _constant(tensor: Any) -> Any:
     import tensorflow.compat.v1 as tf
 
     return tf.make_ndarray(tensor.op.get_attr("value")).reshape(-1)
-
-
-def _read_region(spec: str) -> tuple[slice, ...]:
-    """Reads '5 3 3,2:-': rows 3 and 4 of a [5, 3], as SaveV2 takes them; '' is the whole."""
-    return tuple(_read_extent(each) for each in spec.rpartition(" ")[2].split(":") if each)
-
-
-def _read_extent(extent: str) -> slice:
-    if extent == "-":
-        return slice(None)
-    start, length = extent.split(",")
-    return slice(int(start), int(start) + int(length))
 
 
 def is_live(tensor: Any) -> bool:

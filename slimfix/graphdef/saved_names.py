@@ -15,11 +15,11 @@ class SavedAs:
 
     Attributes:
       name: of the tensor in the checkpoint.
-      slices: the part of it, in each dimension; None for all of it.
+      slices: the part of it, in each dimension; () for all of it.
     """
 
     name: str
-    slices: tuple[slice, ...] | None
+    slices: tuple[slice, ...]
 
 
 def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
@@ -36,21 +36,22 @@ def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
         if tensors.op != "Const" or specs.op != "Const":
             continue
         for index, (tensor, spec) in enumerate(zip(tensors.attr("value"), specs.attr("value"))):
-            saved = SavedAs(tensor.decode(), _read_slices(spec.decode()))
+            saved = SavedAs(tensor.decode(), read_slices(spec.decode()))
             for variable in _assigned_from(view, restore, index):
                 found.setdefault(variable, []).append(saved)
     return found
 
 
-def _read_slices(spec: str) -> tuple[slice, ...] | None:
-    """Reads '10 4 0,5:-': of a tensor [10,4], 5 rows from row 0 and all columns."""
-    if not spec:
-        return None
-    parts = spec.split(" ")[-1].split(":")
-    bounds = [
-        None if part == "-" else [int(number) for number in part.split(",")] for part in parts
-    ]
-    return tuple(slice(None) if b is None else slice(b[0], b[0] + b[1]) for b in bounds)
+def read_slices(spec: str) -> tuple[slice, ...]:
+    """Reads what SaveV2 takes: '5 3 3,2:-' is rows 3 and 4 of a [5, 3], '' the whole."""
+    return tuple(_read_extent(each) for each in spec.rpartition(" ")[2].split(":") if each)
+
+
+def _read_extent(extent: str) -> slice:
+    if extent == "-":
+        return slice(None)
+    start, length = extent.split(",")
+    return slice(int(start), int(start) + int(length))
 
 
 def _assigned_from(view: GraphView, restore: Node, index: int) -> list[str]:

@@ -19,7 +19,7 @@ def test_plain_renamed_and_partitioned(graph, variable_kind):
     tf.train.Saver({"plain/ExponentialMovingAverage": plain})
     everything = slice(0, 2)
     assert found(graph) == {
-        "plain": [SavedAs("plain", None), SavedAs("plain/ExponentialMovingAverage", None)],
+        "plain": [SavedAs("plain", ()), SavedAs("plain/ExponentialMovingAverage", ())],
         "split/part_0": [SavedAs("split", (slice(0, 3), everything))],
         "split/part_1": [SavedAs("split", (slice(3, 5), everything))],
     }
@@ -40,4 +40,4 @@ def test_golden_graphs_of_tensorflow_1(variant):
 
     prefix = f"tests/golden/digits/{variant}/model.ckpt"
     names = find_saved_names(GraphView.from_graph_def(read_meta(prefix + ".meta").graph_def))
-    assert names == {name: [SavedAs(name, None)] for name, _ in tf.train.list_variables(prefix)}
+    assert names == {name: [SavedAs(name, ())] for name, _ in tf.train.list_variables(prefix)}

@@ -85,7 +85,7 @@ def _read_values(
         if name in places:
             saved = places[name]
             value = checkpoint.read(saved.name)
-            values[name] = value if saved.slices is None else value[saved.slices]
+            values[name] = value[saved.slices] if saved.slices else value
             wanted = view.nodes[name].attr("shape")
             if wanted is not None and not _fits(values[name].shape, wanted):
                 items.append(f"'{name}': graph {list(wanted)}; checkpoint {list(value.shape)}")
@@ -109,7 +109,7 @@ def _read_values(
 def _find_saved(name: str, saved: Sequence[SavedAs], checkpoint: Checkpoint) -> SavedAs | None:
     """Its own name first: a Saver that reads shadows into variables is not the one that saved."""
     if name in checkpoint.variables:
-        return SavedAs(name, None)
+        return SavedAs(name, ())
     there = [each for each in saved if each.name in checkpoint.variables]
     return there[0] if len({each.name for each in there}) == 1 else None
 
