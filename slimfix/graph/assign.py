@@ -29,9 +29,9 @@ def assign(session: Any, values: Sequence[tuple[Any, np.ndarray]]) -> None:
     _check_assignable(session.graph, [variable for variable, _ in values])
     old = _read_initialized(session, [variable for variable, _ in values])
     try:
-        _feed(session, values)
+        _assign(session, values)
     except BaseException as error:
-        _feed(
+        _assign(
             session,
             [(variable, old[variable.name]) for variable, _ in values if variable.name in old],
         )
@@ -67,23 +67,31 @@ def _check_assignable(graph: Any, variables: Sequence[Any]) -> None:
         )
 
 
-def _feed(session: Any, values: Sequence[tuple[Any, np.ndarray]]) -> None:
-    """Runs the initializers, in as few runs as can be.
+def _assign(session: Any, values: Sequence[tuple[Any, np.ndarray]]) -> None:
+    feed_assignments(session, [(variable.initializer, value) for variable, value in values])
 
-    Variables that were given one tensor as their initial value cannot share a run.
+
+def feed_assignments(session: Any, values: Sequence[tuple[Any, np.ndarray]]) -> None:
+    """Runs assignments with other values in the place of those they assign, in few runs.
+
+    Those that assign one tensor, as variables with one initial value do, cannot share a run.
+
+    Args:
+      session: tf.Session.
+      values: pairs of an Assign or AssignVariableOp operation and its value.
     """
     rounds: list[tuple[list[Any], dict[Any, np.ndarray]]] = []
     used: dict[str, int] = {}
-    for variable, value in values:
-        tensor = variable.initializer.inputs[1]
+    for operation, value in values:
+        tensor = operation.inputs[1]
         turn = used.get(tensor.name, 0)
         used[tensor.name] = turn + 1
         if turn == len(rounds):
             rounds.append(([], {}))
-        rounds[turn][0].append(variable.initializer)
+        rounds[turn][0].append(operation)
         rounds[turn][1][tensor] = value
-    for initializers, feed in rounds:
-        session.run(initializers, feed)
+    for operations, feed in rounds:
+        session.run(operations, feed)
 
 
 def _read_initialized(session: Any, variables: Sequence[Any]) -> Mapping[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.errors import RecalibrationError, UsageError, explain
+from slimfix.graph.assign import feed_assignments
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView, Node
 
@@ -87,15 +88,10 @@ def _value_tensor(graph: Any, node: Node) -> Any:
 def assign_variables(session: Any, view: GraphView, values: Mapping[str, Any]) -> None:
     """Assigns values by variable name, by running each initializer with the value fed to it."""
     assignments = find_assignments(view, values)
-    pending = list(values)
-    while pending:  # Once, but where variables have their initial values from one tensor.
-        feed = {assignments[name].inputs[1]: name for name in pending}
-        chosen = list(feed.values())
-        session.run(
-            [session.graph.get_operation_by_name(assignments[name].name) for name in chosen],
-            {tensor: values[name] for tensor, name in feed.items()},
-        )
-        pending = [name for name in pending if name not in chosen]
+    operation = session.graph.get_operation_by_name
+    feed_assignments(
+        session, [(operation(assignments[name].name), value) for name, value in values.items()]
+    )
 
 
 @contextlib.contextmanager
