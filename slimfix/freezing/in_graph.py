@@ -8,7 +8,7 @@ from slimfix import names
 from slimfix.errors import count
 from slimfix.freezing import refusals
 from slimfix.freezing.record import BatchNormState, FreezeRecord
-from slimfix.freezing.update_paths import find_update_paths, statistics_of
+from slimfix.freezing.update_paths import find_update_paths
 from slimfix.graph.layers import view_graph
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
 from slimfix.graphdef.view import GraphView
@@ -39,7 +39,7 @@ def freeze_in_graph(
         refusals.refuse_run_elsewhere(view, graph, layers)
         ops = find_update_paths(view, layers).own
         # A statistic that is trainable by mistake would be trained in inference mode.
-        variables.update(name for layer in layers for name in statistics_of(layer))
+        variables.update(name for layer in layers for name in layer.statistics)
     if affine:
         variables.update(name for layer in layers for name in (layer.beta, layer.gamma) if name)
     refusals.refuse_trained(view, layers, variables)
@@ -79,7 +79,7 @@ def _read_back(
     states = []
     for group, is_chosen in zip(groups, chosen):
         paths = find_update_paths(view, group)
-        statistics = {name for layer in group for name in statistics_of(layer)}
+        statistics = {name for layer in group for name in layer.statistics}
         states.append(
             BatchNormState(
                 name=group[0].scope,

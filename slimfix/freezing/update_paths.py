@@ -34,7 +34,7 @@ def find_update_paths(view: GraphView, layers: Iterable[BatchNormLayer]) -> Upda
     """Returns the nodes that run updates of these layers."""
     layers = list(layers)
     updates = {name for layer in layers for name in layer.update_ops}
-    statistics = {name for layer in layers for name in statistics_of(layer)}
+    statistics = {name for layer in layers for name in layer.statistics}
     reached = view.descendants(updates)
     # An update may wait for an earlier one: zero debiasing assigns three variables in a row.
     own = reached & view.ancestors(updates, stop=lambda node: node.name not in reached)
@@ -69,12 +69,6 @@ def _is_pivot(view: GraphView, tensor: str) -> bool:
     while node.op == "Identity":
         node = view.producer(node.inputs[0])
     return node.op == "Switch" and node.inputs[0] == node.inputs[1]
-
-
-def statistics_of(layer: BatchNormLayer) -> tuple[str, ...]:
-    """Returns the names of the layer's statistics, extras included."""
-    moving = (layer.moving_mean, layer.moving_variance)
-    return (*(name for name in moving if name), *layer.extras)
 
 
 def is_forced(view: GraphView, layer: BatchNormLayer) -> bool:

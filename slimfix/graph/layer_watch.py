@@ -51,8 +51,7 @@ class LayerWatch:
     @property
     def variables(self) -> list[str]:
         """The names of the variables that are watched."""
-        moving = (self.layer.moving_mean, self.layer.moving_variance)
-        return [name for name in (*moving, *self.layer.extras) if name]
+        return list(self.layer.statistics)
 
     @property
     def can_be_summarised(self) -> bool:

@@ -30,9 +30,8 @@ def find_statistics(graph: Any, view: GraphView) -> dict[str, str]:
 
 def find_layer_statistics(view: GraphView) -> dict[str, str]:
     """Returns the statistics that the structure shows: name of the variable op to its scope."""
-    found = {}
-    for layer in find_batch_norm_layers(view):
-        for variable in (layer.moving_mean, layer.moving_variance, *layer.extras):
-            if variable:
-                found[variable] = layer.scope
-    return found
+    return {
+        variable: layer.scope
+        for layer in find_batch_norm_layers(view)
+        for variable in layer.statistics
+    }

@@ -99,7 +99,7 @@ def refuse_moved(
     """
     assigning = _find_assigning(view, reached)
     moving = [
-        (layer, [name for each in sorted(_statistics(layer)) for name in assigning.get(each, ())])
+        (layer, [name for each in sorted(layer.statistics) for name in assigning.get(each, ())])
         for layer in frozen
     ]
     moved = [(layer, nodes) for layer, nodes in moving if nodes]
@@ -150,7 +150,7 @@ def refuse_lost(
         for name in layer.update_ops
         if name in reached
     }
-    lost = [layer for layer in demanded if _statistics(layer) - kept]
+    lost = [layer for layer in demanded if not kept.issuperset(layer.statistics)]
     if lost:
         raise UpdateOpsError(
             explain(
@@ -164,11 +164,6 @@ def refuse_lost(
                 "is_training=False, or name its scope in frozen_scopes.",
             )
         )
-
-
-def _statistics(layer: BatchNormLayer) -> set[str]:
-    moving = [name for name in (layer.moving_mean, layer.moving_variance) if name]
-    return {*moving, *layer.extras}
 
 
 def _describe_lost(view: GraphView, layer: BatchNormLayer, reached: set[str]) -> str:

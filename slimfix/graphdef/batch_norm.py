@@ -87,6 +87,12 @@ class BatchNormLayer:
     axis: int
     shared: bool
 
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """The names of moving_mean and moving_variance, as far as known, and of the extras."""
+        moving = (self.moving_mean, self.moving_variance)
+        return (*(name for name in moving if name), *self.extras)
+
 
 def find_batch_norm_layers(view: GraphView) -> list[BatchNormLayer]:
     """Returns the batch-norm layers of a graph, in the order of its nodes.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterable, Mapping, Sequence
+from typing import Mapping, Sequence
 
 from slimfix.errors import UsageError
 from slimfix.graph.recalibration import checks
@@ -115,17 +115,8 @@ def plan_recalibration(view: GraphView, method: str, scopes: str | Sequence[str]
         method=method,
         passes=tuple(tuple(_target(group, sources) for group in level) for level in levels),
         switches=checks.read_switches(switched, training),
-        statistics=tuple(dict.fromkeys(_statistics(layers))),
+        statistics=tuple(dict.fromkeys(name for layer in layers for name in layer.statistics)),
     )
-
-
-def _statistics(layers: Iterable[BatchNormLayer]) -> list[str]:
-    return [
-        name
-        for layer in layers
-        for name in (layer.moving_mean, layer.moving_variance, *layer.extras)
-        if name
-    ]
 
 
 def _target(group: Group, sources: Mapping[BatchNormLayer, Source]) -> Target:
