@@ -80,7 +80,9 @@ def recalibrate(
 
 def _prepare_saving(session: Any, output: str) -> Callable[[], None]:
     """Returns what writes the checkpoint; its .meta is of the graph as it is now."""
-    with session.graph.as_default():
+    import tensorflow.compat.v1 as tf
+
+    with session.graph.as_default(), tf.control_dependencies(None):
         saver = build_saver()
         meta_graph = saver.export_meta_graph()
 

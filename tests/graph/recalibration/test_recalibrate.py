@@ -384,7 +384,8 @@ def test_a_new_checkpoint_of_the_session(graph, variable_kind, tf, tmp_path):
     output = str(tmp_path / "new.ckpt")
     with tf.Session() as session:
         made_network.load(session)
-        record = recalibrate(session, feeds(x), output=output)
+        with tf.control_dependencies([tf.placeholder(tf.float32)]):  # Concerns the caller's ops.
+            record = recalibrate(session, feeds(x), output=output)
         values = made_network.read(session)
     assert record.checkpoint == output
     reader = tf.train.load_checkpoint(output)
