@@ -50,7 +50,11 @@ class CheckpointRecalibration:
         """The table of layers and what else there is to say, in at most 100 columns."""
         lines = [str(self.recalibration)]
         if self.added:
-            lines.append(f"{len(self.added)} statistics were not in the old checkpoint.")
+            lines.append(
+                f"{len(self.added)} statistics were not in the old checkpoint. The Saver in its "
+                "graph may leave them out:\n  restore the new one with a Saver that you build, or "
+                "with slimfix.restore."
+            )
         if self.shadows:
             lines.append(
                 f"{len(self.shadows)} ExponentialMovingAverage shadows of statistics are copied "

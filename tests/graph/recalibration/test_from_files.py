@@ -62,6 +62,8 @@ def test_the_broken_digits_checkpoints(tmp_path, digits, variant, method):
     }
     assert changed(old, new) == set(result.recalibration.variables) == statistics
     assert set(result.added) == (statistics if variant == "trainable_only" else set())
+    warns = "6 statistics were not in the old checkpoint. The Saver in its graph may" in str(result)
+    assert warns == bool(result.added)
     with open(old + ".meta", "rb") as one, open(new + ".meta", "rb") as other:
         assert one.read() == other.read()
     assert "Accuracy on 360 test examples: 0.4222 before, 0.98" in str(result)
