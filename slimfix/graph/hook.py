@@ -7,7 +7,7 @@ from typing import Any, Sequence
 
 import tensorflow.compat.v1 as tf
 
-from slimfix.errors import StatisticsError, UsageError, explain
+from slimfix.errors import StatisticsError, UsageError, count, explain
 from slimfix.graph.layer_watch import LayerWatch, plan_watches
 from slimfix.graph.layers import view_graph
 from slimfix.graph.session_runs import op_names, reads_more
@@ -54,7 +54,8 @@ class BatchNormHook(tf.train.SessionRunHook):
         create_train_op.
     Raises:
       UsageError: a count is below 1, or both places for summaries are given. From `begin`: a
-        frozen scope holds no batch norm, or the graph has no global step.
+        frozen scope holds no batch norm, or the graph has no global step; from `end`: the session
+        counted no step.
       StatisticsError: from `after_run` and `end`, so from the session: all that is wrong.
       UpdateOpsError: from `before_run`: a run calls a function that may hide a batch norm.
     """
@@ -103,6 +104,7 @@ class BatchNormHook(tf.train.SessionRunHook):
         values, step = self._read_now(session)
         for watch in self._watches:
             watch.begin(values, step)
+        self._first_step = step
 
     def before_run(self, run_context: Any) -> Any:
         """Asks for the batch's statistics of the layers where they are wanted."""
@@ -135,7 +137,22 @@ class BatchNormHook(tf.train.SessionRunHook):
         """Checks what has run since the last check, and all frozen layers."""
         started = [watch for watch in self._watches if watch.is_started]
         if started:
-            self._check(started, *self._read_now(session), at_least=1)
+            values, step = self._read_now(session)
+            self._check(started, values, step, at_least=1)
+            self._refuse_uncounted([watch for watch in started if watch.batch is not None], step)
+
+    def _refuse_uncounted(self, trained: Sequence[LayerWatch], step: int) -> None:
+        """Raises where layers ran in training mode and no step was counted: nothing was proved."""
+        if trained and step == self._first_step:
+            raise UsageError(
+                explain(
+                    f"BatchNormHook proved nothing of {count(len(trained), 'batch-norm layer')} "
+                    f"that ran in training mode: the global step is still {step}",
+                    cause="the train op was built without a global step.",
+                    fix="hand tf.train.get_global_step() to optimizer.minimize, or build the op "
+                    "with slimfix.create_train_op.",
+                )
+            )
 
     def _read_now(self, session: Any) -> tuple[dict[str, Any], int]:
         found = session.run(self._reads)

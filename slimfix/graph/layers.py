@@ -41,7 +41,9 @@ def view_graph(graph: Any | None = None) -> GraphView:
         graph = read_meta(os.fspath(graph))
     if isinstance(graph, tf.MetaGraphDef):
         return inline_functions(graph.graph_def, _saved_collections(graph))
-    graph = graph or tf.get_default_graph()
+    if graph is None:
+        _refuse_eager()
+        graph = tf.get_default_graph()
     if not isinstance(graph, tf.Graph):
         raise UsageError(
             explain(
@@ -50,6 +52,19 @@ def view_graph(graph: Any | None = None) -> GraphView:
             )
         )
     return inline_functions(graph.as_graph_def(), _live_collections(graph))
+
+
+def _refuse_eager() -> None:
+    import tensorflow.compat.v1 as tf
+
+    if tf.executing_eagerly():
+        raise UsageError(
+            explain(
+                "There is no graph: eager execution is on",
+                cause="TensorFlow 2 runs layers at once, unless a program says otherwise.",
+                fix="call tf.disable_v2_behavior() before the network is built.",
+            )
+        )
 
 
 def _saved_collections(meta_graph: Any) -> dict[str, tuple[str, ...]]:

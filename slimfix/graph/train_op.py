@@ -7,7 +7,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 from slimfix import compat
 from slimfix.errors import UsageError, explain
 from slimfix.graph.towers import combine_updates
-from slimfix.graph.update_faults import op_name
+from slimfix.graph.update_faults import op_name, refuse_no_op
 from slimfix.graph.update_ops import Plan
 
 _GRAPH_STEP = object()  # Stands for the graph's own global step; None means to count no steps.
@@ -69,6 +69,7 @@ def create_train_op(
     """
     import tensorflow.compat.v1 as tf
 
+    refuse_no_op(total_loss)
     variables_to_train = _choose_trained(variables_to_train)
     update_ops = _prepare(total_loss, update_ops, frozen_scopes, towers)
     if global_step is _GRAPH_STEP:
@@ -140,7 +141,7 @@ def _prepare(
     """Returns the update ops to run beside `root`, the train op or the loss, once it is proved."""
     plan = Plan.read(root)
     chosen = plan.select(update_ops, frozen_scopes)
-    plan.prove([plan.root, *map(op_name, chosen)], frozen_scopes)
+    plan.prove(frozen_scopes, [op_name(item) for item in chosen])
     if towers is None:
         return chosen
     in_place = plan.view.ancestors([plan.root])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Sequence
 
-from slimfix.errors import UpdateOpsError, explain
+from slimfix.errors import UpdateOpsError, UsageError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_unread_nodes
 from slimfix.graphdef.control_flow import find_in_branches
 from slimfix.graphdef.updates import updates_run_by
@@ -21,6 +21,24 @@ def op_name(item: Any) -> str:
 
 def _op(item: Any) -> Any:
     return getattr(item, "op", item)  # An Operation has no op.
+
+
+def refuse_no_op(root: Any) -> None:
+    """Raises UsageError where a train op or loss is no op or tensor of a graph."""
+    import tensorflow.compat.v1 as tf
+
+    if isinstance(_op(root), tf.Operation):
+        return
+    eager = tf.executing_eagerly()
+    raise UsageError(
+        explain(
+            f"Wanted is an op or tensor of a graph, not a {type(root).__name__}",
+            cause="eager execution is on: there is no graph." if eager else None,
+            fix="call tf.disable_v2_behavior() before the network is built."
+            if eager
+            else "hand over one op; tf.group makes one of several.",
+        )
+    )
 
 
 def refuse_foreign(graph: Any, update_ops: Sequence[Any]) -> None:
@@ -95,7 +113,7 @@ def refuse_moved(
       view: the graph.
       frozen: the layers whose statistics are to stay.
       reached: names of the nodes that run.
-      in_place: names of those that run without any update op.
+      in_place: names of those that are known to run without any update op.
     """
     assigning = _find_assigning(view, reached)
     moving = [
@@ -159,9 +177,10 @@ def refuse_lost(
                 [_describe_lost(view, layer, reached) for layer in lost],
                 cause="the updates were left out, or collected elsewhere than in UPDATE_OPS; "
                 "evaluation would then use the statistics that the layer started with.",
-                fix="leave update_ops at None and updates_collections at its default, or add the "
-                "ops named above to update_ops; where statistics are to stay, build the layer with "
-                "is_training=False, or name its scope in frozen_scopes.",
+                fix="leave update_ops at None and updates_collections at its default, or hand over "
+                "what is named above: update_ops=tf.get_collection(NAME), or ops that are in no "
+                "collection; where statistics are to stay, build the layer with is_training=False, "
+                "or name its scope in frozen_scopes.",
             )
         )
 
@@ -187,7 +206,7 @@ def _why(view: GraphView, missing: Sequence[str]) -> str:
         return "made inside a tf.cond or tf.while_loop body, where nothing outside can wait"
     if held:
         return f"in the collection '{UPDATE_OPS}', on which the train op does not depend"
-    return "found in no collection, as the updates of Keras layers are"
+    return "found in no collection, as the updates of Keras layers are, and those that were frozen"
 
 
 def _quote(items: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ def verify_train_op(train_op: Any, *, frozen_scopes: str | Sequence[str] = ()) -
       UsageError: a scope holds no batch norm.
     """
     plan = Plan.read(train_op)
-    return plan.prove([plan.root], frozen_scopes)
+    return plan.prove(frozen_scopes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Plan:
 
     @classmethod
     def read(cls, root: Any) -> Plan:
-        """Returns the plan for an op or tensor."""
+        """Returns the plan for an op or tensor. Raises UsageError for anything else."""
+        faults.refuse_no_op(root)
         view = view_graph(root.graph)
         return cls(root.graph, view, find_batch_norm_layers(view), faults.op_name(root))
 
@@ -90,16 +91,24 @@ class Plan:
         )
         return update_ops
 
-    def prove(self, roots: Iterable[str], frozen_scopes: Sequence[str] | str) -> UpdatesRecord:
-        """Raises unless running `roots` does what `verify_train_op` says."""
-        needed, reached = self.view.ancestors([self.root]), self.view.ancestors(roots)
+    def prove(
+        self, frozen_scopes: Sequence[str] | str, update_ops: Sequence[str] | None = None
+    ) -> UpdatesRecord:
+        """Raises unless a step does what `verify_train_op` says.
+
+        Args:
+          frozen_scopes: scopes of batch norms.
+          update_ops: names of what is to run beside the root; None if the root is all that runs.
+        """
+        needed = self.view.ancestors([self.root])
+        reached = self.view.ancestors([self.root, *(update_ops or ())])
         faults.refuse_unread(self.view, needed)
         picked = self._pick(frozen_scopes)
         used = [layer for layer in self.layers if needed.intersection(layer.normalise_ops)]
         training = [layer for layer in used if layer.mode != "inference"]
         demanded = [layer for layer in training if layer.scope not in picked]
         frozen = [layer for layer in self.layers if layer.scope in picked]
-        faults.refuse_moved(self.view, frozen, reached, needed)
+        faults.refuse_moved(self.view, frozen, reached, set() if update_ops is None else needed)
         faults.refuse_lost(self.view, self.layers, demanded, reached)
         return UpdatesRecord(
             updated=_scopes(demanded),

@@ -731,3 +731,17 @@ def test_a_graph_without_a_global_step(graph):
     create_train_op(loss, sgd(), global_step=None)
     with pytest.raises(UsageError, match="the graph has no global step"):
         BatchNormHook().begin()
+
+
+def test_a_step_that_nobody_counts(graph):
+    """The hook would check nothing, and end as if all were well."""
+    import tensorflow.compat.v1 as tf
+
+    x, loss = build_net()
+    tf.train.get_or_create_global_step()
+    with pytest.raises(UsageError) as error:
+        train(BatchNormHook(check_steps=2), x, sgd().minimize(loss))
+    assert str(error.value).startswith(
+        "BatchNormHook proved nothing of 1 batch-norm layer that ran in training mode: the global "
+        "step is still 0"
+    )

@@ -162,7 +162,7 @@ def test_frozen_statistics_must_not_move(graph, variable_kind, collection):
     text = refusal(train_op, frozen_scopes=["net/frozen"])
     assert text.startswith(
         "The train op would move the statistics of 1 of 1 frozen batch-norm layers:\n"
-        "  'net/frozen': updates forced in place, they run anyhow: 'net/frozen/AssignMovingAvg"
+        "  'net/frozen': runs 'net/frozen/AssignMovingAvg"
     )
     if collection is None:  # create_train_op can leave out what is in UPDATE_OPS, and this not.
         with pytest.raises(UpdateOpsError, match="updates forced in place"):
@@ -341,3 +341,36 @@ def test_the_whole_collection_would_move_both(graph):
     )
     assert verify_train_op(g_step).updated == ("G/fc/BatchNorm", "D/fc/BatchNorm")
     assert "would move the statistics of 2 of 2" in refusal(g_step, frozen_scopes="D")
+
+
+@pytest.mark.parametrize("wrong", [None, "train_op", []])
+def test_refuses_what_is_no_op(graph, wrong):
+    for call in (verify_train_op, with_update_ops, lambda loss: create_train_op(loss, optimizer())):
+        with pytest.raises(
+            UsageError, match="Wanted is an op or tensor of a graph, not a "
+        ) as error:
+            call(wrong)
+        assert "Fix: hand over one op; tf.group makes one of several." in str(error.value)
+
+
+def test_says_that_eager_execution_is_on():
+    """In a process of its own: a program that forgot tf.disable_v2_behavior()."""
+    import subprocess
+    import sys
+
+    program = """
+import tensorflow.compat.v1 as tf
+import slimfix
+tf.enable_eager_execution()
+for call in (
+    slimfix.find_batch_norm_layers,
+    lambda: slimfix.create_train_op(tf.constant(1.0), tf.train.GradientDescentOptimizer(0.1)),
+):
+    try:
+        call()
+    except slimfix.SlimfixError as error:
+        assert "Fix: call tf.disable_v2_behavior() before the network is built." in str(error)
+        print("refused")
+"""
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert done.stdout.split() == [b"refused", b"refused"]
