@@ -12,6 +12,7 @@ import sys
 
 import pytest
 
+NAMES = ["train", "watch", "save", "restore", "fine-tune", "repair", "flags"]
 GUIDES = sorted(pathlib.Path("docs").glob("*.md"))
 BLOCK = re.compile(r"^```(python|python keras)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -54,7 +55,7 @@ def test_the_page_runs(source, tmp_path):
 
 
 def test_the_guides_are_there():
-    wanted = {"train.md", "watch.md", "save.md", "restore.md", "fine-tune.md", "repair.md"}
+    wanted = {f"{name}.md" for name in NAMES}
     assert wanted <= {path.name for path in GUIDES}
     for path in GUIDES:
         if path.name in wanted:
