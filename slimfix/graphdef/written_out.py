@@ -2,6 +2,10 @@
 
 inv = rsqrt(variance + epsilon) * gamma
 output = x * inv + (beta - mean * inv)  # or, without beta, + (-mean * inv)
+
+or as textbooks do:
+
+output = (x - mean) / sqrt(variance + epsilon) * gamma + beta  # or * rsqrt(...)
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from slimfix import names
 from slimfix.graphdef.constants import read_scalar
 from slimfix.graphdef.control_flow import Branch, enclosing_branch
 from slimfix.graphdef.normalisation import Normalisation
-from slimfix.graphdef.variables import PASSIVE_OPS, VARIABLE_OPS
+from slimfix.graphdef.variables import PASSIVE_OPS, VARIABLE_OPS, trace_variable
 from slimfix.graphdef.view import GraphView, Node
 
 _ADD_OPS = ("Add", "AddV2")
@@ -23,7 +27,7 @@ _SHAPING_OPS = PASSIVE_OPS | frozenset(["Merge", "RefMerge"])
 
 @dataclasses.dataclass(frozen=True)
 class _Formula:
-    """The tensors of the formula above, and its nodes in the order in which they run."""
+    """The tensors of a formula above, and its nodes in the order in which they run."""
 
     input: str
     variance: str
@@ -45,9 +49,61 @@ class _Sources:
 
 def find_written_out(view: GraphView) -> list[Normalisation]:
     """Returns the normalisations written out in primitive ops, layer and instance norm included."""
-    rsqrts = [node for node in view.nodes.values() if node.op == "Rsqrt"]
-    formulas = [formula for node in rsqrts for formula in _match(view, node)]
-    return [_read(view, formula) for formula in formulas]
+    found = []
+    for node in view.nodes.values():
+        formulas = list(_match(view, node)) if node.op == "Rsqrt" else []
+        found += [_read(view, formula) for formula in formulas]
+        if node.op in ("Rsqrt", "Sqrt") and not formulas:
+            centred = [_read(view, formula) for formula in _match_centred(view, node)]
+            found += [each for each in centred if _is_normalisation(each)]
+    return found
+
+
+def _is_normalisation(found: Normalisation) -> bool:
+    """Tells whether what divides a difference is a variance, by where both come from.
+
+    A step of an optimizer divides by the root of a variable too, but subtracts none.
+    """
+    if found.moving_variance or found.moving_mean:
+        return bool(found.moving_variance and found.moving_mean)
+    return bool(found.batch_mean and found.batch_variance)
+
+
+def _match_centred(view: GraphView, root: Node) -> Iterator[_Formula]:
+    """Yields the textbook's formula for a Sqrt that divides, or a Rsqrt that multiplies."""
+    variance, epsilon = _split_sum(view, view.producer(_past_casts(view, root.inputs[0])))
+    if variance is None or epsilon is None:
+        return
+    joins = ("Div", "RealDiv") if root.op == "Sqrt" else ("Mul",)
+    for result in _readers(view, root, *joins):
+        if root.op == "Sqrt" and not _past_casts(view, result.inputs[1]).startswith(
+            root.name + ":"
+        ):
+            continue
+        difference = view.producer(_other_input(view, result, root))
+        if difference.op != "Sub":
+            continue
+        product, scale = _find_parameter_op(view, result, "Mul")
+        total, offset = _find_parameter_op(view, product, *_ADD_OPS)
+        chain = (root, difference, result, product, total)
+        yield _Formula(
+            input=difference.inputs[0],
+            variance=variance,
+            epsilon=epsilon,
+            scale=scale,
+            mean=difference.inputs[1],
+            offset=offset,
+            nodes=tuple(dict.fromkeys(node.name for node in chain)),
+        )
+
+
+def _find_parameter_op(view: GraphView, node: Node, *ops: str) -> tuple[Node, str | None]:
+    """Returns the reader that joins a node with a variable, and that; or the node and None."""
+    for reader in _readers(view, node, *ops):
+        other = _other_input(view, reader, node)
+        if trace_variable(view, other):
+            return reader, other
+    return node, None
 
 
 def _match(view: GraphView, rsqrt: Node) -> Iterator[_Formula]:

@@ -76,9 +76,30 @@ def by_hand(x, is_training):
         return tf.nn.batch_normalization(x, used[0], used[1], beta, None, 0.01)
 
 
+def by_textbook(x, is_training):
+    """(x - mean) / sqrt(variance + epsilon), with nothing of tf.nn."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.variable_scope("bn"):
+        beta = tf.get_variable("beta", [2], initializer=tf.zeros_initializer())
+        start = {"moving_mean": 0.0, "moving_variance": 1.0}
+        moving = [
+            tf.get_variable(name, [2], initializer=tf.constant_initializer(value), trainable=False)
+            for name, value in start.items()
+        ]
+        mean = tf.reduce_mean(x, [0, 1, 2])
+        batch = [mean, tf.reduce_mean(tf.square(x - mean), [0, 1, 2])]
+        used = tf.cond(is_training, lambda: batch, lambda: [each.read_value() for each in moving])
+        rate = tf.cond(is_training, lambda: tf.constant(1 - DECAY), lambda: tf.constant(0.0))
+        for variable, value in zip(moving, batch):
+            update = tf.assign_sub(variable, (variable - value) * rate)
+            tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+        return (x - used[0]) / tf.sqrt(used[1] + 0.01) + beta
+
+
 # Builder -> whether its moving variance is N/(N-1) times the batch's.
 LEGACY = {by_contrib_slim: True, by_tf_layers: True}
-BUILDERS = {by_tf_slim: True, by_hand: False}
+BUILDERS = {by_tf_slim: True, by_hand: False, by_textbook: False}
 BUILDERS.update(LEGACY if is_tensorflow_1() else {by_tf_keras: True})
 
 

@@ -258,3 +258,50 @@ def test_branches(graph):
     around = enclosing_branches(view, scopes["deep"] + ":0")
     assert around == [Branch("inner:0", True), Branch("outer:0", False)]
     assert enclosing_branches(view, "x:0") == []
+
+
+@pytest.mark.parametrize("form", ["divided", "multiplied", "scaled"])
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_formula_of_textbooks(graph, variable_kind, form, trained):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 5], name="photo")
+    values = {
+        name: tf.get_variable(f"bn/{name}", [5], trainable=name in ("beta", "gamma"))
+        for name in ("beta", "gamma", "mean", "variance")
+    }
+    mean, variance = values["mean"], values["variance"]
+    if trained:
+        mean, variance = tf.nn.moments(x, [0])
+        values["mean"].assign_sub((values["mean"] - mean) * 0.25, name="move_mean")
+        values["variance"].assign_sub((values["variance"] - variance) * 0.25)
+    if form == "divided":
+        tf.divide(x - mean, tf.sqrt(variance + 0.01), name="normalised")
+    elif form == "multiplied":
+        tf.multiply(x - mean, tf.rsqrt(variance + 0.01), name="normalised")
+    else:
+        scaled = values["gamma"] * ((x - mean) / tf.sqrt(variance + 0.01))
+        tf.add(scaled, values["beta"], name="normalised")
+    (layer,) = find(graph)
+    assert (layer.kind, layer.mode) == ("written out", "training" if trained else "inference")
+    assert (layer.moving_mean, layer.moving_variance) == ("bn/mean", "bn/variance")
+    assert (layer.input, layer.output) == ("photo:0", "normalised:0")
+    scaled = form == "scaled"
+    assert (layer.beta, layer.gamma) == (("bn/beta", "bn/gamma") if scaled else (None, None))
+    assert (layer.epsilon, layer.decay) == (0.01, 0.75 if trained else None)
+
+
+def test_other_quotients_are_not_batch_norm(graph, variable_kind):
+    """A written-out step of RMSProp, and inputs standardised with constants or by the batch."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 5])
+    weights = tf.get_variable("weights", [5])
+    square = tf.get_variable("square", [5], trainable=False)
+    gradient = tf.gradients(tf.reduce_sum(x * weights), weights)[0] - 0.1 * weights
+    square.assign(0.9 * square + 0.1 * gradient * gradient)
+    weights.assign_sub(0.5 * gradient / tf.sqrt(square + 1e-8))
+    (x - tf.constant([1.0] * 5)) / tf.sqrt(tf.constant([2.0] * 5) + 1e-3)
+    mean, variance = tf.nn.moments(x, [0])
+    (x - mean) / tf.sqrt(variance + 1e-3)
+    assert find(graph) == []
