@@ -27,7 +27,7 @@ ALLOWED = {
     "parity": BASE | {"checkpoint", "graphdef", "migration"},
     "report": BASE | {"migration", "parity"},
     "pipeline": BASE | {"folder", "migration", "parity", "report"},
-    "commands": BASE | {"pipeline", "report", "compat", "graph"},
+    "commands": BASE | {"checkpoint", "pipeline", "report", "compat", "graph"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
 LEGACY = {
