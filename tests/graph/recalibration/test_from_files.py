@@ -69,6 +69,27 @@ def test_the_broken_digits_checkpoints(tmp_path, digits, variant, method):
     assert "Accuracy on 360 test examples: 0.4222 before, 0.98" in str(result)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_the_broken_ones_become_what_the_good_one_becomes(tmp_path, digits, method):
+    """All three have the same weights, so the same statistics, and half a point is kept."""
+    train, test = digits
+    with np.load("tests/golden/digits/digits.npz") as file:
+        labels = np.concatenate([file["train_labels"], file["test_labels"]])
+    images = np.concatenate([train["images"], test["images"]])
+    everything = {"images": images, "labels": labels}
+    results = {}
+    for variant in ("good", "no_updates", "trainable_only"):
+        old, new = f"tests/golden/digits/{variant}/model.ckpt", str(tmp_path / variant)
+        options = {"method": method, "test_data": everything, "outputs": LOGITS}
+        results[variant] = recalibrate_checkpoint(old, new, train, **options)
+        assert results[variant].accuracy_after > results["good"].accuracy_before - 0.005
+    good = read_checkpoint(str(tmp_path / "good"))
+    for variant in ("no_updates", "trainable_only"):
+        broken = read_checkpoint(str(tmp_path / variant))
+        for name in results[variant].recalibration.variables:
+            np.testing.assert_array_equal(broken.read(name), good.read(name), err_msg=name)
+
+
 def test_no_statistics_of_these_weights_do_better(graph, tf, digits):
     """The good checkpoint has 358 of 360 right, by moving averages over weights that still moved.
 
