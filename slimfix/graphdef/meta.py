@@ -45,3 +45,18 @@ def read_meta(path: str) -> Any:
             )
         )
     return meta_graph
+
+
+def read_variables(meta_graph: Any, collection: str) -> list[Any]:
+    """Returns the VariableDef protos of a collection of variables; [] where there is none.
+
+    Args:
+      meta_graph: MetaGraphDef, which keeps such a collection as serialized protos.
+      collection: its name, e.g. 'trainable_variables'.
+    """
+    from tensorflow.core.framework import variable_pb2
+
+    if collection not in meta_graph.collection_def:
+        return []
+    contents = meta_graph.collection_def[collection].bytes_list.value
+    return [variable_pb2.VariableDef.FromString(content) for content in contents]

@@ -7,6 +7,7 @@ from typing import Any, Iterable, Sequence
 
 import numpy as np
 
+from slimfix.graphdef.meta import read_variables
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView
 
@@ -75,14 +76,7 @@ def list_meta_graph_variables(meta_graph: Any, view: GraphView) -> list[StoredVa
       meta_graph: the proto, with its collections.
       view: of its graph.
     """
-    from tensorflow.core.framework import variable_pb2
-
-    protos = [
-        variable_pb2.VariableDef.FromString(content)
-        for key in _COLLECTIONS
-        if key in meta_graph.collection_def
-        for content in meta_graph.collection_def[key].bytes_list.value
-    ]
+    protos = [proto for key in _COLLECTIONS for proto in read_variables(meta_graph, key)]
     return describe_variables(protos, view)
 
 
