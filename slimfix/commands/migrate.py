@@ -7,19 +7,15 @@ import sys
 from absl import flags
 
 from slimfix.commands import quiet
-from slimfix.errors import ParityError, UsageError
+from slimfix.commands.checkpoint_flags import define_checkpoint_flags, require
+from slimfix.errors import ParityError
 
 USAGE = "slimfix migrate --checkpoint=PREFIX --output_dir=DIR [--flag=value ...]"
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command in `values`."""
-    flags.DEFINE_string(
-        "checkpoint", None, "Checkpoint prefix: the path before '.index'.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "meta", None, "Graph of the network; PREFIX.meta if not given.", flag_values=values
-    )
+    define_checkpoint_flags(values)
     flags.DEFINE_list(
         "inputs",
         [],
@@ -45,9 +41,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> int:
     """Migrates and prints the report; raises SlimfixError where it fails."""
-    missing = [f"--{name}" for name in ("checkpoint", "output_dir") if not values[name].value]
-    if missing:
-        raise UsageError(f"{' and '.join(missing)} missing\nUsage: {USAGE}")
+    require(values, ("checkpoint", "output_dir"), USAGE)
     quiet.import_tensorflow()
     from slimfix import migrate  # Says so where Keras 3 cannot be had.
     from slimfix.report.terminal import format_terminal

@@ -5,19 +5,14 @@ from __future__ import annotations
 from absl import flags
 
 from slimfix.commands import quiet
-from slimfix.errors import UsageError
+from slimfix.commands.checkpoint_flags import define_checkpoint_flags, require
 
 USAGE = "slimfix recalibrate --checkpoint=PREFIX --data=FILE.npz --output=PREFIX [--flag=value ...]"
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command in `values`."""
-    flags.DEFINE_string(
-        "checkpoint", None, "Checkpoint prefix: the path before '.index'.", flag_values=values
-    )
-    flags.DEFINE_string(
-        "meta", None, "Graph of the network; PREFIX.meta if not given.", flag_values=values
-    )
+    define_checkpoint_flags(values)
     flags.DEFINE_string(
         "data",
         None,
@@ -60,10 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def run(values: flags.FlagValues) -> int:
     """Recalibrates and prints the report; raises SlimfixError where it fails."""
-    wanted = ("checkpoint", "data", "output")
-    missing = [f"--{name}" for name in wanted if not values[name].value]
-    if missing:
-        raise UsageError(f"{' and '.join(missing)} missing\nUsage: {USAGE}")
+    require(values, ("checkpoint", "data", "output"), USAGE)
     from slimfix.checkpoint.writer import check_prefix_is_free
     from slimfix.graph.recalibration.arrays import read_arrays
 
