@@ -1,4 +1,4 @@
-"""The images that the digits scripts train on."""
+"""The images that the digits scripts train on, and where they are fed."""
 
 import os
 
@@ -13,3 +13,12 @@ def read_digits(path, split):
     with np.load(path) as arrays:
         images, labels = arrays[split + "_images"], arrays[split + "_labels"]
     return images[..., np.newaxis].astype(np.float32) / 16, labels.astype(np.int64)
+
+
+def build_inputs():
+    """Returns placeholders for (images, labels, is_training) of the digits net."""
+    import tensorflow.compat.v1 as tf
+
+    images = tf.placeholder(tf.float32, [None, 8, 8, 1], name="images")
+    labels = tf.placeholder(tf.int64, [None], name="labels")
+    return images, labels, tf.placeholder(tf.bool, [], name="is_training")

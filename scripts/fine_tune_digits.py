@@ -82,9 +82,7 @@ def main(argv):
     test_images, test_labels = digits_data.read_digits(FLAGS.data, "test")
 
     tf.set_random_seed(FLAGS.seed)
-    images = tf.placeholder(tf.float32, [None, 8, 8, 1], name="images")
-    labels = tf.placeholder(tf.int64, [None], name="labels")
-    is_training = tf.placeholder(tf.bool, [], name="is_training")
+    images, labels, is_training = digits_data.build_inputs()
     batch_size = min(FLAGS.batch_size, len(train_images))
     train_op, logits = build_train_op(
         images, labels, is_training, steps_per_epoch=len(train_images) / batch_size

@@ -62,9 +62,7 @@ def main(argv):
     test_images, test_labels = digits_data.read_digits(FLAGS.data, "test")
 
     tf.set_random_seed(FLAGS.seed)
-    images = tf.placeholder(tf.float32, [None, 8, 8, 1], name="images")
-    labels = tf.placeholder(tf.int64, [None], name="labels")
-    is_training = tf.placeholder(tf.bool, [], name="is_training")
+    images, labels, is_training = digits_data.build_inputs()
     logits, _ = digits_net(slim, images, is_training)
     optimizer = tf.train.MomentumOptimizer(FLAGS.learning_rate, FLAGS.momentum)
     train_op = create_train_op(build_loss(logits, labels), optimizer)

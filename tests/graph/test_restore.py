@@ -19,14 +19,6 @@ NET = {
 }
 
 
-@pytest.fixture
-def session(graph):
-    import tensorflow.compat.v1 as tf
-
-    with tf.Session(graph=graph) as opened:
-        yield opened
-
-
 def check_values(session, variables, wanted=small_net.value_of):
     for variable, value in zip(variables, session.run(variables)):
         np.testing.assert_array_equal(value, wanted(variable), err_msg=variable.op.name)

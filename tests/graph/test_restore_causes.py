@@ -7,14 +7,6 @@ from slimfix.errors import CheckpointMismatchError
 from tests.graph import small_net
 
 
-@pytest.fixture
-def session(graph):
-    import tensorflow.compat.v1 as tf
-
-    with tf.Session(graph=graph) as opened:
-        yield opened
-
-
 def advice(session, prefix, number, **kwargs):
     """Returns (cause, fix) of the error, in which `number` variables are refused."""
     with pytest.raises(CheckpointMismatchError) as error:

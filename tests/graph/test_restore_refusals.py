@@ -19,14 +19,6 @@ def prefix(tmp_path):
     return small_net.write(tmp_path / "model.ckpt")
 
 
-@pytest.fixture
-def session(graph):
-    import tensorflow.compat.v1 as tf
-
-    with tf.Session(graph=graph) as opened:
-        yield opened
-
-
 def refusal(session, error, *args, **kwargs):
     """Calls restore; returns the text of its error, once it is sure that nothing was changed."""
     import tensorflow.compat.v1 as tf

@@ -19,14 +19,6 @@ STATISTICS = {"net/conv/BatchNorm/moving_mean", "net/conv/BatchNorm/moving_varia
 
 
 @pytest.fixture
-def session(graph):
-    import tensorflow.compat.v1 as tf
-
-    with tf.Session(graph=graph) as opened:
-        yield opened
-
-
-@pytest.fixture
 def prefix(tmp_path):
     return small_net.write(tmp_path / "model.ckpt", shadows=True)
 

@@ -21,14 +21,6 @@ MODEL = {
 STATISTICS = {"net/conv/BatchNorm/moving_mean", "net/conv/BatchNorm/moving_variance"}
 
 
-@pytest.fixture
-def session(graph):
-    import tensorflow.compat.v1 as tf
-
-    with tf.Session(graph=graph) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("version", ["1.15.5", "2.21.0"])
 def test_checkpoints_of_both_worlds(graph, variable_kind, version):
     make_crossing.build(slim)
