@@ -7,6 +7,8 @@ from typing import Any, Collection, Iterable, Sequence
 from slimfix import names
 from slimfix.errors import FreezeError, UsageError, count, explain
 from slimfix.freezing.update_paths import find_update_paths, is_forced, last_of
+from slimfix.graph.layers import op_of
+from slimfix.graph.unread import explain_unread
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_unread_nodes
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.variables import assigned_variable, trace_variable
@@ -19,15 +21,7 @@ def refuse_unread(view: GraphView) -> None:
     """Raises where function bodies may hide a batch norm."""
     unread = find_unread_nodes(view)
     if unread:
-        raise FreezeError(
-            explain(
-                f"Cannot see every batch norm: {len(unread)} of {len(view.nodes)} nodes are "
-                "function calls that may hold one",
-                [_describe(view.nodes[name]) for name in unread],
-                cause="tf.case was built with control flow version 2; its branches are functions.",
-                fix="call tf.disable_control_flow_v2() before the graph is built.",
-            )
-        )
+        raise FreezeError(explain_unread("Cannot see every batch norm", view, unread))
 
 
 def refuse_empty(found: Collection[Any], where: str) -> None:
@@ -131,4 +125,4 @@ def _describe_runner(
 
 def op_name(item: Any) -> str:
     """Returns the name of the op of a collection's member; '' for what is no part of a graph."""
-    return str(getattr(getattr(item, "op", item), "name", ""))
+    return str(getattr(op_of(item), "name", ""))

@@ -54,6 +54,11 @@ def view_graph(graph: Any | None = None) -> GraphView:
     return inline_functions(graph.as_graph_def(), _live_collections(graph))
 
 
+def op_of(item: Any) -> Any:
+    """Returns the op that an op, tensor or variable stands for; anything else as it is."""
+    return getattr(item, "op", item)  # An Operation has no op.
+
+
 def _refuse_eager() -> None:
     import tensorflow.compat.v1 as tf
 
@@ -78,7 +83,7 @@ def _saved_collections(meta_graph: Any) -> dict[str, tuple[str, ...]]:
 def _live_collections(graph: Any) -> dict[str, tuple[str, ...]]:
     found = {}
     for key in graph.get_all_collection_keys():
-        ops = [getattr(member, "op", member) for member in graph.get_collection(key)]
+        ops = [op_of(member) for member in graph.get_collection(key)]
         members = [op.name for op in ops if getattr(op, "graph", None) is graph]
         if members:
             found[str(key)] = tuple(members)

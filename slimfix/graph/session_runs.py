@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Collection, Iterable, Iterator, Mapping
 
 from slimfix import names
+from slimfix.graph.layers import op_of
 from slimfix.graphdef.view import GraphView
 
 # What the names of ops hold that take data in: QueueDequeueManyV2, OneShotIterator, ...
@@ -52,6 +53,6 @@ def _op_name(leaf: Any) -> Iterator[str]:
     if isinstance(leaf, str):
         yield names.split_tensor_name(leaf)[0]
         return
-    op = getattr(leaf, "op", leaf)  # An Operation has no op; tensors and variables have.
+    op = op_of(leaf)
     if hasattr(op, "name"):  # Of anything else TensorFlow says itself that it cannot be fetched.
         yield op.name

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Iterable, Sequence
 
 from slimfix.errors import UpdateOpsError, UsageError, explain
+from slimfix.graph.layers import op_of
+from slimfix.graph.unread import explain_unread
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_unread_nodes
 from slimfix.graphdef.control_flow import find_in_branches
 from slimfix.graphdef.updates import updates_run_by
@@ -16,18 +18,14 @@ UPDATE_OPS = "update_ops"  # tf.GraphKeys.UPDATE_OPS, without importing TensorFl
 
 def op_name(item: Any) -> str:
     """Returns the name of the op that an op, tensor or variable stands for."""
-    return _op(item).name
-
-
-def _op(item: Any) -> Any:
-    return getattr(item, "op", item)  # An Operation has no op.
+    return op_of(item).name
 
 
 def refuse_no_op(root: Any) -> None:
     """Raises UsageError where a train op or loss is no op or tensor of a graph."""
     import tensorflow.compat.v1 as tf
 
-    if isinstance(_op(root), tf.Operation):
+    if isinstance(op_of(root), tf.Operation):
         return
     eager = tf.executing_eagerly()
     raise UsageError(
@@ -43,12 +41,12 @@ def refuse_no_op(root: Any) -> None:
 
 def refuse_foreign(graph: Any, update_ops: Sequence[Any]) -> None:
     """Raises where an update op belongs to another graph, or to a function of this one."""
-    foreign = [item for item in update_ops if _op(item).graph is not graph]
+    foreign = [item for item in update_ops if op_of(item).graph is not graph]
     if foreign:
         raise UpdateOpsError(
             explain(
                 f"Cannot run {len(foreign)} of {len(update_ops)} update ops with the train op",
-                [f"'{op_name(item)}': {_home(_op(item).graph)}" for item in foreign],
+                [f"'{op_name(item)}': {_home(op_of(item).graph)}" for item in foreign],
                 cause="they were collected in a branch of tf.cond, or while another graph was the "
                 "default one.",
                 fix="build the layer in the graph of the loss, outside of any branch, and hand it "
@@ -93,15 +91,7 @@ def refuse_unread(view: GraphView, needed: set[str]) -> None:
     """Raises where one of the nodes needed is a call that may hide a batch norm."""
     unread = [name for name in find_unread_nodes(view) if name in needed]
     if unread:
-        raise UpdateOpsError(
-            explain(
-                f"Cannot check the update ops: {len(unread)} of {len(view.nodes)} nodes are "
-                "function calls that may hold a batch norm",
-                [f"'{name}' ({view.nodes[name].op})" for name in unread],
-                cause="tf.case was built with control flow version 2; its branches are functions.",
-                fix="call tf.disable_control_flow_v2() before the graph is built.",
-            )
-        )
+        raise UpdateOpsError(explain_unread("Cannot check the update ops", view, unread))
 
 
 def refuse_moved(

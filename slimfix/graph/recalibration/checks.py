@@ -6,6 +6,7 @@ from typing import Sequence
 
 from slimfix.errors import RecalibrationError, UsageError, count, explain
 from slimfix.graph.recalibration.statistics import is_known_extra
+from slimfix.graph.unread import explain_unread
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_unread_nodes
 from slimfix.graphdef.view import GraphView
 from slimfix.scopes import pick_by_scope
@@ -34,14 +35,7 @@ def refuse_unread(view: GraphView) -> None:
     """Raises where function calls may hide a batch norm."""
     unread = find_unread_nodes(view)
     if unread:
-        raise RecalibrationError(
-            explain(
-                f"Cannot see all batch norms: {count(len(unread), 'node')} may hide one",
-                [f"'{name}' ({view.nodes[name].op})" for name in unread],
-                cause="they call functions that slimfix does not open.",
-                fix="call tf.disable_control_flow_v2() before the graph is built.",
-            )
-        )
+        raise RecalibrationError(explain_unread("Cannot see every batch norm", view, unread))
 
 
 def refuse_unknown_statistics(layers: Sequence[BatchNormLayer]) -> None:
