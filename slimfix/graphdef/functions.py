@@ -11,6 +11,7 @@ import dataclasses
 from typing import Any, Iterable, Mapping, Sequence
 
 from slimfix import names
+from slimfix.graphdef.control_flow import BOOL
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import NO_COLLECTIONS, GraphView, Node
 
@@ -54,6 +55,7 @@ class _Body:
     """What an inlined function gives: the tensors that it returns, the nodes that it must run."""
 
     outputs: list[str]
+    types: list[int]
     controls: tuple[str, ...]
 
 
@@ -105,8 +107,18 @@ class _Inliner:
     def _knows(self, node: Node, *attributes: str) -> bool:
         return all(node.attrs[each].func.name in self._library for each in attributes)
 
-    def _make(self, name: str, op: str, inputs: Sequence[str], controls: Sequence[str] = ()) -> str:
-        self._nodes.append(Node(name, op, tuple(inputs), tuple(controls)))
+    def _make(
+        self,
+        name: str,
+        op: str,
+        inputs: Sequence[str],
+        controls: Sequence[str] = (),
+        dtype: int | None = None,
+    ) -> str:
+        attrs = (
+            {} if dtype is None else _type_attrs(dtype, merged=len(inputs) if op == "Merge" else 0)
+        )
+        self._nodes.append(Node(name, op, tuple(inputs), tuple(controls), attrs))
         return names.join_tensor_name(name, 0)
 
     def _close(self, call: Node, outputs: Sequence[str], controls: Sequence[str]) -> None:
@@ -119,34 +131,34 @@ class _Inliner:
     def _open_call(self, node: Node, function: str) -> None:
         body = self._inline(function, node.name + "/call", node.inputs, node.control_inputs)
         outputs = [
-            self._make(f"{node.name}/Identity_out_{index}", "Identity", [output])
-            for index, output in enumerate(body.outputs)
+            self._make(f"{node.name}/Identity_out_{index}", "Identity", [output], dtype=dtype)
+            for index, (output, dtype) in enumerate(zip(body.outputs, body.types))
         ]
         self._close(node, outputs, body.controls)
 
     def _open_conditional(self, node: Node) -> None:
         predicate, arguments = node.inputs[0], node.inputs[1:]
         switches = [
-            self._make(f"{node.name}/Switch_{index}", "Switch", [tensor, predicate])
-            for index, tensor in enumerate(arguments)
+            self._make(f"{node.name}/Switch_{index}", "Switch", [tensor, predicate], dtype=dtype)
+            for index, (tensor, dtype) in enumerate(zip(arguments, node.attrs["Tin"].list.type))
         ]
+        gate = [predicate, predicate]
         pivot = names.split_tensor_name(
-            self._make(f"{node.name}/pivot", "Switch", [predicate, predicate], node.control_inputs)
+            self._make(f"{node.name}/pivot", "Switch", gate, node.control_inputs, dtype=BOOL)
         )[0]
         bodies = []
         for index, branch in enumerate(("else", "then")):  # In the order of Switch's outputs.
             chosen = [_output(switch, index) for switch in switches]
             taken = f"{node.name}/switch_{branch}"
-            self._make(taken, "Identity", [names.join_tensor_name(pivot, index)])
+            self._make(taken, "Identity", [names.join_tensor_name(pivot, index)], dtype=BOOL)
             function = node.attrs[f"{branch}_branch"].func.name
             body = self._inline(function, f"{node.name}/{branch}", chosen, [taken])
-            done = self._make(
-                f"{node.name}/{branch}_done", "Identity", [taken + ":0"], body.controls
-            )
-            bodies.append(dataclasses.replace(body, outputs=[*body.outputs, done]))
+            done = f"{node.name}/{branch}_done"
+            self._make(done, "Identity", [taken + ":0"], body.controls, dtype=BOOL)
+            bodies.append([*body.outputs, done + ":0"])
         merges = [
-            self._make(f"{node.name}/Merge_{index}", "Merge", pair)
-            for index, pair in enumerate(zip(*(body.outputs for body in bodies)))
+            self._make(f"{node.name}/Merge_{index}", "Merge", pair, dtype=dtype)
+            for index, (pair, dtype) in enumerate(zip(zip(*bodies), [*body.types, BOOL]))
         ]
         self._close(node, merges[:-1], [names.split_tensor_name(merges[-1])[0]])
 
@@ -207,8 +219,17 @@ class _Inliner:
             )
         return _Body(
             [outside(definition.ret[each.name]) for each in definition.signature.output_arg],
+            [each.type for each in definition.signature.output_arg],
             tuple(f"{scope}/{each}" for each in definition.control_ret.values()),
         )
+
+
+def _type_attrs(dtype: int, merged: int) -> dict[str, Any]:
+    """Returns the attributes that let TensorFlow run a node: the type, of a Merge its inputs."""
+    import tensorflow.compat.v1 as tf
+
+    attrs = {"T": tf.AttrValue(type=dtype)}
+    return {**attrs, "N": tf.AttrValue(i=merged)} if merged else attrs
 
 
 class _Numbers:

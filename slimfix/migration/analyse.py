@@ -187,6 +187,7 @@ def _reduced(
         shapes=shapes,
         aliases=aliases,
         switches=resolved.switches,
+        permutations={},
     )
 
 

@@ -20,6 +20,7 @@ class Probe:
       tensor: tensor name in the graph.
       operation: name of the Keras layer or operation.
       call: how many times it was called before, in the order of the model; 0 unless it is shared.
+      index: which of the operation's outputs it is.
       scope: slim scope.
       kind: class name of the Keras layer, or name of the operation.
     """
@@ -27,6 +28,7 @@ class Probe:
     tensor: str
     operation: str
     call: int
+    index: int
     scope: str
     kind: str
 
@@ -55,11 +57,16 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
             operation = layers[record.name] = _operation(record, dtype)
         sources = [tensors[tensor] for tensor in record.inputs]
         takes_list = record.target.startswith("layers.") and len(sources) > 1
-        tensors[record.output] = operation(sources) if takes_list else operation(*sources)
-        made_by = _name_of(tensors[record.output], record)
+        made = operation(sources) if takes_list else operation(*sources)
+        results = made if isinstance(made, (list, tuple)) else [made]
+        tensors.update(zip(record.outputs, results))
+        made_by = _name_of(results[0], record)
         call = calls[made_by] = calls.get(made_by, -1) + 1
         kind = record.target.rpartition(".")[2]
-        probes.append(Probe(record.output, made_by, call, record.scope, kind))
+        probes += [
+            Probe(tensor, made_by, call, index, record.scope, kind)
+            for index, tensor in enumerate(record.outputs)
+        ]
     outputs = [tensors[tensor] for tensor in plan.outputs]
     single_input = inputs[0] if len(inputs) == 1 else inputs
     single_output = outputs[0] if len(outputs) == 1 else outputs
@@ -108,7 +115,7 @@ def load_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray])
     for record in plan.layers:
         for weight in record.weights:
             target = getattr(model.get_layer(record.name), weight.name)
-            value = read(weight.variable)
+            value = weight.arrange(read(weight.variable))
             if value.shape != tuple(target.shape):
                 wrong.append(
                     f"'{weight.variable}': checkpoint {list(value.shape)}; "

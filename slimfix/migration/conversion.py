@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
+
+import numpy as np
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint, read_checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
+from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
@@ -48,7 +51,8 @@ class Migration:
       variables: the fate of every variable of the checkpoint.
       notes: 'scope: note' lines where training will differ from slim, or values look odd.
       checkpoint: open, as it was read.
-      graph_def: GraphDef proto of the whole graph.
+      view: the whole graph, functions opened.
+      read: gives the value of a variable op by its name.
       meta: path it was read from.
     """
 
@@ -60,7 +64,8 @@ class Migration:
     variables: tuple[VariableFate, ...]
     notes: tuple[str, ...]
     checkpoint: Checkpoint
-    graph_def: Any
+    view: GraphView
+    read: Callable[[str], np.ndarray]
     meta: str
 
 
@@ -86,7 +91,7 @@ def convert(
     opened = read_checkpoint(checkpoint)
     meta = meta or checkpoint + ".meta"
     meta_graph = read_meta(meta)
-    view = GraphView.from_graph_def(meta_graph.graph_def)
+    view = inline_functions(meta_graph.graph_def)
     signature = find_signature(view, inputs, outputs)
     resolved = resolve(view, signature.inputs, signature.outputs)
     check_outputs(signature, resolved)
@@ -123,7 +128,8 @@ def convert(
         variables=fates,
         notes=(*odd_values, *resolved.notes, *notes, *penalty_notes, *_tied_notes(fates)),
         checkpoint=opened,
-        graph_def=meta_graph.graph_def,
+        view=view,
+        read=opened.read,
         meta=meta,
     )
 

@@ -28,6 +28,8 @@ class Function:
       shapes: static shape by tensor name; None inside for an unknown size.
       aliases: the name used here, by every name of the original graph that means the same tensor.
       switches: the value that each boolean switch was given, by its tensor name.
+      permutations: by name of the original graph, for each tensor that the model has in another
+        order of axes: np.transpose(original, permutation) is the model's. NCHW tensors are NHWC.
     """
 
     nodes: Mapping[str, Node]
@@ -38,6 +40,7 @@ class Function:
     shapes: Mapping[str, Shape]
     aliases: Mapping[str, str]
     switches: Mapping[str, bool]
+    permutations: Mapping[str, tuple[int, ...]]
 
     def consumers(self) -> dict[str, tuple[Node, ...]]:
         """Returns the nodes that read each tensor, by tensor name."""

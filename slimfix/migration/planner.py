@@ -92,8 +92,9 @@ class Planner:
         config: Mapping[str, Any],
         weights: Sequence[WeightRecord] = (),
         notes: Sequence[str] = (),
+        output_count: int = 1,
     ) -> LayerRecord:
-        """Returns a record whose output is the first output of `node`."""
+        """Returns a record whose outputs are the first `output_count` outputs of `node`."""
         frozen, frozen_notes = self._frozen(weights)
         if frozen:
             config = {**config, "trainable": False}
@@ -103,7 +104,7 @@ class Planner:
             target=target,
             config=config,
             inputs=tuple(inputs),
-            output=names.join_tensor_name(node.name, 0),
+            outputs=tuple(names.join_tensor_name(node.name, i) for i in range(output_count)),
             weights=tuple(weights),
             notes=(*notes, *frozen_notes),
         )
@@ -159,9 +160,9 @@ def plan_model(planner: Planner, inputs: Sequence[InputRecord]) -> ModelPlan:
         elif tensor not in done:
             done.add(tensor)
             node = function.nodes.get(names.split_tensor_name(tensor)[0])
-            first = names.split_tensor_name(tensor)[1] == 0
-            record = registry.convert(planner, node) if node and first else None
-            if record:
+            record = registry.convert(planner, node) if node else None
+            if record and tensor in record.outputs:
+                done.update(record.outputs)
                 pending.append((tensor, record))
                 pending.extend((source, None) for source in reversed(record.inputs))
             elif node:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Mapping
 
+import numpy as np
+
 
 @dataclasses.dataclass(frozen=True)
 class WeightRecord:
@@ -13,12 +15,20 @@ class WeightRecord:
     Attributes:
       name: attribute of the Keras layer, e.g. 'kernel' or 'moving_mean'.
       variable: variable name in the checkpoint.
-      shape: of both; TensorFlow and Keras lay out every kernel alike.
+      shape: of the weight.
+      permutation: order of the variable's axes in the weight; () where both are laid out alike, as
+        nearly all kernels are.
     """
 
     name: str
     variable: str
     shape: tuple[int, ...]
+    permutation: tuple[int, ...] = ()
+
+    def arrange(self, value: np.ndarray) -> np.ndarray:
+        """Returns a variable's value as the weight holds it: axes permuted, then reshaped."""
+        permuted = np.transpose(value, self.permutation) if self.permutation else value
+        return np.reshape(permuted, self.shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +39,10 @@ class LayerRecord:
       name: of the Keras layer; unique unless the layer is shared.
       scope: the slim scope that it stands for.
       target: 'layers.Conv2D' or 'ops.add': a public name below `keras`.
-      config: keyword arguments of the layer's constructor or of the operation.
+      config: keyword arguments of the layer's constructor or of the operation; small NumPy arrays
+        may be among those of an operation.
       inputs: tensor names; the positional arguments.
-      output: tensor name of the result.
+      outputs: tensor names of the results: several where the operation returns a list.
       weights: empty for operations.
       notes: where training will differ from the slim layer, and why.
     """
@@ -41,7 +52,7 @@ class LayerRecord:
     target: str
     config: Mapping[str, Any]
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     weights: tuple[WeightRecord, ...] = ()
     notes: tuple[str, ...] = ()
 

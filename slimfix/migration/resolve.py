@@ -12,10 +12,10 @@ from typing import Mapping, Sequence
 
 from slimfix import names
 from slimfix.graphdef.control_flow import BOOL, is_switch
+from slimfix.graphdef.dropout import read_dropout
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
-from slimfix.migration.dropout import find_dropout_rate
 
 DROPOUT = "slimfix.Dropout"  # The one op in a Function that TensorFlow does not have.
 
@@ -284,9 +284,9 @@ class _Pass:
             return self.aliases.get(tensor, tensor) == kept
 
         own = names.join_tensor_name(merge.name, 0)
-        rate = find_dropout_rate(self.view, dropped, is_kept)
-        if rate is not None:
-            self.kept[merge.name] = Node(merge.name, DROPOUT, (kept,), (), {"rate": rate})
+        dropout = read_dropout(self.view, dropped)
+        if dropout is not None and is_kept(dropout.input):
+            self.kept[merge.name] = Node(merge.name, DROPOUT, (kept,), (), {"rate": dropout.rate})
             self.aliases[own] = own
         elif not is_kept(dropped) and not self._is_statistic(kept):
             self._left_out[merge.name] = f"{own}: what it does in training was not migrated"

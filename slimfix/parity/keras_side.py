@@ -72,7 +72,7 @@ def _output(model: Any, probe: Probe) -> Any:
     """The symbolic output of one call of an operation; Keras shows it in no public way."""
     operation = next(found for found in model.operations if found.name == probe.operation)
     nodes = [node for node in operation._inbound_nodes if _is_within(model, node)]
-    return nodes[probe.call].output_tensors[0]
+    return nodes[probe.call].output_tensors[probe.index]
 
 
 def _is_within(model: Any, node: Any) -> bool:

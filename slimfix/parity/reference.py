@@ -29,7 +29,7 @@ _PLAIN_OPS = {
 
 
 def run_reference(
-    graph_def: Any,
+    view: GraphView,
     read: Callable[[str], np.ndarray],
     feeds: Mapping[str, Any],
     fetches: Sequence[str],
@@ -38,7 +38,7 @@ def run_reference(
     """Returns the values of tensors of a TensorFlow 1 graph.
 
     Args:
-      graph_def: GraphDef proto of the whole graph; not changed.
+      view: the whole graph.
       read: gives the value of a variable by its name.
       feeds: value by tensor name; switches such as is_training among them.
       fetches: tensor names.
@@ -48,7 +48,7 @@ def run_reference(
     """
     import tensorflow.compat.v1 as tf
 
-    rewritten = _rewrite(graph_def, read, feeds, fetches, float64)
+    rewritten = _rewrite(view, read, feeds, fetches, float64)
     graph = tf.Graph()
     with graph.as_default():
         tf.import_graph_def(rewritten, name="")
@@ -80,7 +80,7 @@ def _is_float32(value: Any) -> bool:
 
 
 def _rewrite(
-    graph_def: Any,
+    view: GraphView,
     read: Callable[[str], np.ndarray],
     feeds: Mapping[str, Any],
     fetches: Sequence[str],
@@ -88,7 +88,6 @@ def _rewrite(
 ) -> Any:
     import tensorflow.compat.v1 as tf
 
-    view = GraphView.from_graph_def(graph_def)
     fed = {names.split_tensor_name(tensor)[0] for tensor in feeds}
     needed = view.ancestors(
         [names.split_tensor_name(tensor)[0] for tensor in fetches],
@@ -96,23 +95,22 @@ def _rewrite(
     )
     handles = _carry_handles(view, needed)
     renamed = {tensor: f"{names.fed_name(tensor)}:0" for tensor in feeds}
-    result = tf.GraphDef(versions=graph_def.versions)
+    result = tf.GraphDef()
     for tensor, value in feeds.items():
         if names.split_tensor_name(tensor)[0] in needed:
             _add_placeholder(result, names.fed_name(tensor), np.asarray(value), float64)
-    for proto in graph_def.node:
-        if proto.name not in needed:
-            continue
-        node = view.nodes[proto.name]
-        if node.name in fed:
+    for node in view.nodes.values():
+        if node.name not in needed or node.name in fed:
             continue
         if node.op in VARIABLE_OPS:
             _add_constant(result, node.name, read(node.name), float64)
         elif node.op in FUSED_OPS and float64:
             renamed.update(write_out(result, node))
         else:
-            copied = result.node.add()
-            copied.CopyFrom(proto)
+            copied = result.node.add(name=node.name, op=node.op)
+            copied.input.extend([*node.inputs, *(f"^{name}" for name in node.control_inputs)])
+            for key, value in node.attrs.items():
+                copied.attr[key].CopyFrom(value)
             _make_plain(copied, read(handles[node.name]) if node.name in handles else None)
             if float64:
                 _to_double(copied)

@@ -78,8 +78,7 @@ def verify_parity(
 
 
 def _check_known(migration: Migration, tensors: Iterable[str]) -> None:
-    nodes = {node.name for node in migration.graph_def.node}
-    unknown = [name for name in tensors if names.split_tensor_name(name)[0] not in nodes]
+    unknown = [t for t in tensors if names.split_tensor_name(t)[0] not in migration.view]
     if unknown:
         raise UsageError(
             explain(
@@ -109,8 +108,7 @@ def _check_signature(model: Any, migration: Migration) -> None:
 def _run(
     migration: Migration, feeds: Mapping[str, Any], fetches: Sequence[str], float64: bool
 ) -> dict[str, np.ndarray]:
-    read = migration.checkpoint.read
-    return run_reference(migration.graph_def, read, feeds, fetches, float64)
+    return run_reference(migration.view, migration.read, feeds, fetches, float64)
 
 
 def _inputs(migration: Migration, recording: Recording | None) -> dict[str, np.ndarray]:

@@ -30,7 +30,7 @@ def compare_weights(
             target = getattr(model.get_layer(layer.name), weight.name)
             compared.add(target.path)
             loaded = keras.ops.convert_to_numpy(target)
-            original = read(weight.variable)
+            original = weight.arrange(read(weight.variable))
             if loaded.dtype != original.dtype or loaded.tobytes() != original.tobytes():
                 different.append(
                     f"'{weight.variable}' {list(original.shape)} {original.dtype}; Keras "

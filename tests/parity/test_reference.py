@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slimfix.checkpoint import read_checkpoint
+from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.meta import read_meta
 from slimfix.parity.recording import read_recording
 from slimfix.parity.reference import run_reference
@@ -14,9 +15,9 @@ EXACT = {"rtol": 1e-13, "atol": 1e-13}
 def run(folder, fetches, float64, **switches):
     checkpoint = read_checkpoint(f"{folder}/model.ckpt")
     recording = read_recording(f"{folder}/recording.npz")
-    graph_def = read_meta(f"{folder}/model.ckpt.meta").graph_def
+    view = inline_functions(read_meta(f"{folder}/model.ckpt.meta").graph_def)
     feeds = {**recording.inputs, **switches}
-    values = run_reference(graph_def, checkpoint.read, feeds, fetches, float64)
+    values = run_reference(view, checkpoint.read, feeds, fetches, float64)
     return checkpoint, recording, values
 
 
@@ -85,7 +86,7 @@ def test_channels_first_is_written_out_too(graph):
             **statistics,
         )[0]
         (value,) = run_reference(
-            graph.as_graph_def(), lambda name: None, {"x:0": x}, [made.name], True
+            inline_functions(graph.as_graph_def()), lambda name: None, {"x:0": x}, [made.name], True
         ).values()
         wide = x.astype(np.float64)
         used = (wide.mean((0, 2, 3)), wide.var((0, 2, 3))) if is_training else (mean, variance)
@@ -121,7 +122,9 @@ def test_resource_variables_behind_conditionals(graph, tmp_path):
     value = np.array([0.1, 0.2, 0.7], np.float32)
     fed = np.array([[3.0, 5.0, 7.0]], np.float32)
     feeds = {"x:0": fed, "switch:0": False}
-    result = run_reference(graph.as_graph_def(), lambda name: value, feeds, [net.name], True)
+    result = run_reference(
+        inline_functions(graph.as_graph_def()), lambda name: value, feeds, [net.name], True
+    )
     np.testing.assert_allclose(result[net.name], value.astype(np.float64) * fed, **EXACT)
 
 
@@ -131,7 +134,9 @@ def test_the_graph_def_is_not_changed():
     recording = read_recording("tests/golden/micro/rank4_scale/recording.npz")
     read = read_checkpoint("tests/golden/micro/rank4_scale/model.ckpt").read
     feeds = {**recording.inputs, "is_training:0": False}
-    run_reference(graph_def, read, feeds, ["net/conv/BatchNorm/cond/Merge:0"], True)
+    run_reference(
+        inline_functions(graph_def), read, feeds, ["net/conv/BatchNorm/cond/Merge:0"], True
+    )
     assert graph_def.SerializeToString(deterministic=True) == before
 
 
@@ -144,7 +149,11 @@ def test_no_optimizer_takes_away_what_is_asked_for(graph):
     tf.multiply(x, gate, name="swish")
     fed = np.random.default_rng(1).normal(size=(2, 8, 8, 3)).astype(np.float32)
     values = run_reference(
-        graph.as_graph_def(), lambda name: None, {"x:0": fed}, ["gate:0", "swish:0"], False
+        inline_functions(graph.as_graph_def()),
+        lambda name: None,
+        {"x:0": fed},
+        ["gate:0", "swish:0"],
+        False,
     )
     np.testing.assert_allclose(values["swish:0"], fed * values["gate:0"], rtol=1e-6)
 
@@ -158,7 +167,11 @@ def test_a_tensor_in_the_middle_can_be_fed(graph):
     tf.multiply(right, 3.0, name="end")
     fed = np.array([[1.5, 2.5, 3.5]], np.float32)
     values = run_reference(
-        graph.as_graph_def(), lambda name: None, {"parts:1": fed}, ["end:0", "parts:1"], True
+        inline_functions(graph.as_graph_def()),
+        lambda name: None,
+        {"parts:1": fed},
+        ["end:0", "parts:1"],
+        True,
     )
     np.testing.assert_allclose(values["end:0"], fed * 3.0, **EXACT)
     np.testing.assert_allclose(values["parts:1"], fed, **EXACT)

@@ -1,9 +1,8 @@
-"""Recognises dropout in the training branch of a conditional, whole or not at all."""
+"""Recognises dropout: the whole of it or not at all."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
@@ -11,8 +10,23 @@ from slimfix import names
 from slimfix.graphdef.constants import plain_float, read_scalar
 from slimfix.graphdef.view import GraphView, Node
 
-_PASSIVE = ("Cast", "Identity", "Switch")
+_SAME_TENSOR = ("Identity", "Switch")
+_PASSIVE = ("Cast", *_SAME_TENSOR)
+_COMPUTES_RATE = (*_PASSIVE, "Sub", "RealDiv")
 _RANDOM = ("RandomUniform", "StatelessRandomUniformV2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropout:
+    """Units of a tensor dropped at random, the others scaled up.
+
+    Attributes:
+      input: tensor name of what is dropped from.
+      rate: the fraction that is dropped; None where a placeholder decides it.
+    """
+
+    input: str
+    rate: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,26 +34,25 @@ class _Mask:
     """Units kept at random.
 
     Attributes:
-      rate: the fraction that is dropped.
+      rate: the fraction that is dropped; None where a placeholder decides it.
+      source: name of that placeholder.
       shape: tensor name of the shape of the random numbers.
     """
 
-    rate: float
+    rate: float | None
+    source: str | None
     shape: str
 
 
-def find_dropout_rate(
-    view: GraphView, dropped: str, is_kept: Callable[[str], bool]
-) -> float | None:
-    """Returns the rate at which a training branch drops single units, or None if it does not.
+def read_dropout(view: GraphView, dropped: str) -> Dropout | None:
+    """Returns the dropout whose result a tensor is, or None if it is none.
 
-    The branch must be x / (1 - rate) where random >= rate and 0 elsewhere, with a random number
-    for each unit of x; whatever else a branch does is not dropout as Keras knows it.
+    It must be x / (1 - rate) where random >= rate and 0 elsewhere, with a random number for each
+    unit of x; anything else is not dropout as Keras knows it.
 
     Args:
       view: the whole graph.
-      dropped: tensor name, the end of the training branch.
-      is_kept: tells whether a tensor is x: what the inference branch hands through.
+      dropped: tensor name.
     Source: tensorflow:tensorflow/python/ops/nn_ops.py, `dropout_v2`: a product with the mask, a
       select since 2.13; floor(keep_prob + random) before 1.13.
     """
@@ -54,9 +67,9 @@ def find_dropout_rate(
         return None
     for scaled, masked in pairs:
         mask = _read_mask(view, _through(view, masked))
-        kept = mask and _scaled_by(view, scaled, 1.0 / (1.0 - mask.rate))
-        if mask and kept and is_kept(kept) and _is_shape_of(view, mask.shape, kept, is_kept):
-            return mask.rate
+        kept = mask and _scaled_up(view, scaled, mask)
+        if mask and kept and _is_shape_of(view, mask.shape, kept):
+            return Dropout(kept, mask.rate)
     return None
 
 
@@ -75,19 +88,33 @@ def _all_zero(view: GraphView, tensor: str) -> bool:
 def _read_mask(view: GraphView, node: Node) -> _Mask | None:
     """Reads random >= rate, or floor(keep_prob + random)."""
     if node.op == "GreaterEqual":
-        shape, rate = _read_random(view, node.inputs[0]), read_scalar(view, node.inputs[1])
+        shape, threshold = _read_random(view, node.inputs[0]), node.inputs[1]
+        rate = read_scalar(view, threshold)
     elif node.op == "Floor":
         total = _through(view, node.inputs[0])
         if total.op not in ("Add", "AddV2"):
             return None
-        values = [read_scalar(view, tensor) for tensor in total.inputs]
-        keep = next((value for value in values if value is not None), None)
         shapes = [_read_random(view, tensor) for tensor in total.inputs]
         shape = next((found for found in shapes if found), None)
+        threshold = total.inputs[0 if shapes[1] else 1]
+        keep = read_scalar(view, threshold)
         rate = None if keep is None else plain_float(np.float32(1.0 - keep))
     else:
         return None
-    return _Mask(rate, shape) if shape and rate is not None and 0.0 <= rate < 1.0 else None
+    source = _rate_source(view, threshold) if rate is None else None
+    known = source is not None or (rate is not None and 0.0 <= rate < 1.0)
+    return _Mask(rate, source, shape) if shape and known else None
+
+
+def _rate_source(view: GraphView, tensor: str) -> str | None:
+    """Returns the name of the placeholder that a rate is computed from, such as keep_prob."""
+    node = view.producer(tensor)
+    if node.op in ("Placeholder", "PlaceholderWithDefault"):
+        return node.name
+    if node.op not in _COMPUTES_RATE:
+        return None
+    operands = [each for each in node.inputs if read_scalar(view, each) is None]
+    return _rate_source(view, operands[0]) if operands else None
 
 
 def _read_random(view: GraphView, tensor: str) -> str | None:
@@ -103,27 +130,30 @@ def _read_random(view: GraphView, tensor: str) -> str | None:
     return node.inputs[0] if node.op in _RANDOM else None
 
 
-def _scaled_by(view: GraphView, tensor: str, factor: float) -> str | None:
-    """Returns x if a tensor is x times `factor`, to the precision of float32."""
+def _scaled_up(view: GraphView, tensor: str, mask: _Mask) -> str | None:
+    """Returns x if a tensor is x / (1 - rate), to the precision of float32."""
     node = _through(view, tensor)
-    if node.op in ("RealDiv", "Div"):
-        divisor = read_scalar(view, node.inputs[1])
-        found = 1.0 / divisor if divisor else None
-        source = node.inputs[0]
-    elif node.op == "Mul":
-        values = [read_scalar(view, each) for each in node.inputs]
-        found = next((value for value in values if value is not None), None)
-        source = node.inputs[0 if values[1] is not None else 1]
-    else:
+    if node.op not in ("RealDiv", "Div", "Mul"):
         return None
-    return source if found is not None and np.isclose(found, factor, rtol=1e-6) else None
+    for source, factor in (node.inputs, reversed(node.inputs)):
+        if mask.rate is None:
+            if _rate_source(view, factor) == mask.source:
+                return source
+        else:
+            value = read_scalar(view, factor)
+            wanted = 1.0 - mask.rate if node.op != "Mul" else 1.0 / (1.0 - mask.rate)
+            if value is not None and np.isclose(value, wanted, rtol=1e-6):
+                return source
+        if node.op != "Mul":
+            return None
+    return None
 
 
-def _is_shape_of(view: GraphView, shape: str, kept: str, is_kept: Callable[[str], bool]) -> bool:
+def _is_shape_of(view: GraphView, shape: str, kept: str) -> bool:
     """Tells whether every unit has a random number of its own: no noise_shape."""
     node = _through(view, shape)
     if node.op == "Shape":
-        return is_kept(node.inputs[0])
+        return _origin(view, node.inputs[0]) == _origin(view, kept)
     shapes = view.producer(kept).attr("_output_shapes") or []
     index = names.split_tensor_name(kept)[1]
     static = shapes[index] if index < len(shapes) else None
@@ -133,3 +163,9 @@ def _is_shape_of(view: GraphView, shape: str, kept: str, is_kept: Callable[[str]
         and None not in static
         and tuple(np.ravel(node.attr("value")).tolist()) == tuple(static)
     )
+
+
+def _origin(view: GraphView, tensor: str) -> str:
+    while view.producer(tensor).op in _SAME_TENSOR:
+        tensor = view.producer(tensor).inputs[0]
+    return tensor
