@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Collection, Sequence
 
 from slimfix import names
 from slimfix.graphdef.variables import PASSIVE_OPS, assigned_variable
@@ -40,6 +41,24 @@ def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
             for variable in _assigned_from(view, restore, index):
                 found.setdefault(variable, []).append(saved)
     return found
+
+
+def choose_saved(
+    variable: str, saved: Sequence[SavedAs], variables: Collection[str]
+) -> SavedAs | None:
+    """Returns what a checkpoint holds of a variable, None where that is nothing or unclear.
+
+    Its own name first: a Saver that reads shadows into variables is not the one that saved.
+
+    Args:
+      variable: name of the variable op.
+      saved: what the Savers of the graph restore it from.
+      variables: the names in the checkpoint.
+    """
+    if variable in variables:
+        return SavedAs(variable, ())
+    there = [each for each in saved if each.name in variables]
+    return there[0] if len({each.name for each in there}) == 1 else None
 
 
 def read_slices(spec: str) -> tuple[slice, ...]:

@@ -89,6 +89,7 @@ class GraphView:
         self.known_outside: set[tuple[str, int]] = set()
         self._live_names = live_names
         self._live_nodes = live_nodes
+        self._standing_names = {live: standing for standing, live in live_names.items()}
         self.nodes: dict[str, Node] = {node.name: node for node in nodes}
         self._order = {name: index for index, name in enumerate(self.nodes)}
         self._sources: dict[str, tuple[str, ...]] = {}
@@ -109,6 +110,11 @@ class GraphView:
         """Returns the view of a GraphDef proto."""
         return cls((_read_node(proto) for proto in graph_def.node), collections)
 
+    def replacing(self, replaced: Mapping[str, Node]) -> GraphView:
+        """Returns a view in which the nodes of these names are others; its readers read those."""
+        nodes = [replaced.get(name, node) for name, node in self.nodes.items()]
+        return GraphView(nodes, self.collections, self._live_names, self._live_nodes)
+
     def __contains__(self, name: str) -> bool:
         return name in self.nodes
 
@@ -118,6 +124,10 @@ class GraphView:
         It is another one only for a tensor that stands here for an output of an opened call.
         """
         return self._live_names.get(tensor, tensor)
+
+    def standing_name(self, tensor: str) -> str:
+        """Returns the tensor that stands here for an output of an opened call, else the same."""
+        return self._standing_names.get(tensor, tensor)
 
     def is_live(self, tensor: str) -> bool:
         """Tells whether a session finds a tensor: not where it is made inside a function."""

@@ -6,11 +6,11 @@ import dataclasses
 from typing import Sequence
 
 from slimfix import names
-from slimfix.checkpoint import Checkpoint
 from slimfix.errors import MigrationError, count, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.migration.function import Function
 from slimfix.migration.records import ModelPlan
+from slimfix.migration.weights import Weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +44,13 @@ _REASONS = {
     names.Role.SHADOW: "moving-average shadow; the raw value was migrated",
     names.Role.STEP: "training step counter",
 }
+_RAW = "raw value; its moving-average shadow was migrated"
 _TRAINING_ONLY = "read in training only"
 _NOT_READ = "not read between the chosen inputs and outputs"
 
 
 def account_for(
-    checkpoint: Checkpoint,
+    weights: Weights,
     plan: ModelPlan,
     function: Function,
     layers: Sequence[BatchNormLayer],
@@ -57,19 +58,22 @@ def account_for(
     """Returns the fate of every variable of the checkpoint, in the checkpoint's order.
 
     Args:
-      checkpoint: what was saved.
+      weights: what was saved, and which value of it each variable got.
       plan: says which weight holds which variable.
       function: says which variables the network reads.
       layers: its batch-norm layers, for the statistics that only training reads.
     Raises: MigrationError: the network reads a variable that no weight holds.
     """
-    holders: dict[str, list[str]] = {name: [] for name in checkpoint.variables}
+    variables = weights.checkpoint.variables
+    holders: dict[str, list[str]] = {name: [] for name in variables}
     for layer in plan.layers:
         for weight in layer.weights:
             path = f"{layer.name}/{weight.name}"
-            if path not in holders[weight.variable]:
-                holders[weight.variable].append(path)
-    lost = sorted(name for name in set(function.variables.values()) if not holders[name])
+            stored = weights.stored_name(weight.variable)
+            if path not in holders[stored]:
+                holders[stored].append(path)
+    read = {weights.stored_name(name) for name in function.variables.values()}
+    lost = sorted(name for name in read if not holders[name])
     if lost:
         raise MigrationError(
             explain(
@@ -79,11 +83,14 @@ def account_for(
                 fix="report it, with the graph.",
             )
         )
-    training_only = {name for layer in layers for name in layer.extras}
+    extras = {name for layer in layers for name in layer.extras if name in weights}
+    training_only = {weights.stored_name(name) for name in extras}
     fates = []
-    for name, spec in checkpoint.variables.items():
-        role = names.role_of(name, checkpoint.variables)
+    for name, spec in variables.items():
+        role = names.role_of(name, variables)
         reason = _REASONS.get(role, _TRAINING_ONLY if name in training_only else _NOT_READ)
+        if holders.get(names.shadow_name(name)):
+            reason = _RAW
         if holders[name]:
             reason = ""
         fates.append(

@@ -8,27 +8,28 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.checkpoint import Checkpoint
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, explain
 from slimfix.graphdef.view import Node
 from slimfix.migration.function import Function, Shape
+from slimfix.migration.inference import BATCH_NORM
 from slimfix.migration.resolve import DROPOUT, Resolved
+from slimfix.migration.weights import Weights
 
 
 def analyse(
-    resolved: Resolved, checkpoint: Checkpoint, input_shapes: Mapping[str, tuple[Shape, int]]
+    resolved: Resolved, weights: Weights, input_shapes: Mapping[str, tuple[Shape, int]]
 ) -> Function:
     """Returns the resolved graph with its shapes known and its constant parts computed.
 
     Args:
       resolved: the pruned graph.
-      checkpoint: gives the shapes of the variables.
+      weights: gives the shapes of the variables.
       input_shapes: (static shape, dtype enum) by input tensor name.
     Raises:
       UnsupportedOpError: an op that this TensorFlow does not have.
       MigrationError: TensorFlow refuses the graph, e.g. for shapes that do not fit.
     """
-    graph = _import(resolved, checkpoint, input_shapes)
+    graph = _import(resolved, weights, input_shapes)
     fed = {tensor: names.fed_name(tensor) + ":0" for tensor in resolved.inputs}
     shapes = {tensor: _shape(graph, tensor, fed) for tensor in _all_tensors(resolved)}
     constants = _fold(graph, resolved)
@@ -53,7 +54,7 @@ def _all_tensors(resolved: Resolved) -> list[str]:
 
 
 def _import(
-    resolved: Resolved, checkpoint: Checkpoint, input_shapes: Mapping[str, tuple[Shape, int]]
+    resolved: Resolved, weights: Weights, input_shapes: Mapping[str, tuple[Shape, int]]
 ) -> Any:
     import tensorflow.compat.v1 as tf
 
@@ -62,7 +63,7 @@ def _import(
     for tensor, (shape, dtype) in input_shapes.items():
         _add_placeholder(graph_def, tensor, shape, dtype)
     for tensor, variable in resolved.variables.items():
-        spec = checkpoint.variables[variable]
+        spec = weights.spec(variable)
         _add_placeholder(graph_def, tensor, spec.shape, tf.as_dtype(spec.dtype).as_datatype_enum)
     for node in resolved.nodes.values():
         _add_node(graph_def, node, fed)
@@ -109,9 +110,9 @@ def _add_placeholder(graph_def: Any, tensor: str, shape: Shape, dtype: int) -> N
 
 def _add_node(graph_def: Any, node: Node, fed: Mapping[str, str]) -> None:
     inputs = [fed.get(tensor, tensor) for tensor in node.inputs]
-    if node.op == DROPOUT:
-        proto = graph_def.node.add(name=node.name, op="Identity", input=inputs)
-        proto.attr["T"].type = 1  # DT_FLOAT
+    if node.op in (DROPOUT, BATCH_NORM):
+        proto = graph_def.node.add(name=node.name, op="Identity", input=inputs[:1])
+        proto.attr["T"].type = node.attr("T")
         return
     proto = graph_def.node.add(name=node.name, op=node.op, input=inputs)
     for key, value in node.attrs.items():

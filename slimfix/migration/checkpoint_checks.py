@@ -12,24 +12,26 @@ from slimfix.errors import CheckpointMismatchError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.view import GraphView
+from slimfix.migration.weights import Weights
 
 
-def check_variables(view: GraphView, variables: Sequence[str], checkpoint: Checkpoint) -> None:
+def check_variables(view: GraphView, variables: Sequence[str], weights: Weights) -> None:
     """Raises if the checkpoint lacks a variable that the function reads, or holds another shape.
 
     Args:
       view: the graph; gives the shapes that it declares.
       variables: names of the variables that the function reads.
-      checkpoint: what was saved.
+      weights: what was saved.
     Raises: CheckpointMismatchError: names every variable concerned, and the likely cause.
     """
-    missing = [name for name in variables if name not in checkpoint.variables]
+    checkpoint = weights.checkpoint
+    missing = [name for name in variables if name not in weights]
     if missing:
         raise _missing(missing, len(variables), checkpoint)
     wrong = []
     for name in variables:
-        declared = view.nodes[name].attr("shape")
-        saved = checkpoint.variables[name]
+        declared = view.nodes[name].attr("shape") if name in view else None
+        saved = weights.spec(name)
         if declared is not None and None not in declared and tuple(declared) != saved.shape:
             wrong.append(f"'{name}': checkpoint {saved}; graph [{','.join(map(str, declared))}]")
     if wrong:
@@ -74,7 +76,7 @@ def _missing(missing: Sequence[str], count: int, checkpoint: Checkpoint) -> Chec
 
 
 def check_statistics(
-    view: GraphView, layers: Iterable[BatchNormLayer], checkpoint: Checkpoint
+    view: GraphView, layers: Iterable[BatchNormLayer], weights: Weights
 ) -> tuple[str, ...]:
     """Raises if the graph shows that a train op never moved the statistics of a layer.
 
@@ -84,12 +86,12 @@ def check_statistics(
     Args:
       view: the graph.
       layers: the batch-norm layers that the function uses.
-      checkpoint: holds all their statistics.
+      weights: holds all their statistics.
     Returns: notes on layers whose statistics are at their initial values for no known reason.
     Raises: CheckpointMismatchError: names every layer that training left behind.
     """
     layers = [layer for layer in layers if layer.mode != "inference"]
-    initial = [layer for layer in layers if _is_initial(layer, checkpoint)]
+    initial = [layer for layer in layers if _is_initial(layer, weights)]
     optimizers = [
         node.name for node in view.nodes.values() if node.op.startswith(OPTIMIZER_UPDATES)
     ]
@@ -104,7 +106,7 @@ def check_statistics(
         raise CheckpointMismatchError(
             explain(
                 f"The moving statistics of {len(stale)} of {len(layers)} batch-norm layers in "
-                f"checkpoint prefix '{checkpoint.prefix}' were never updated",
+                f"checkpoint prefix '{weights.checkpoint.prefix}' were never updated",
                 [
                     f"'{layer.scope}': moving_mean is all 0, moving_variance all 1; update ops "
                     f"{', '.join(layer.update_ops)}"
@@ -124,9 +126,9 @@ def check_statistics(
     )
 
 
-def _is_initial(layer: BatchNormLayer, checkpoint: Checkpoint) -> bool:
+def _is_initial(layer: BatchNormLayer, weights: Weights) -> bool:
     pairs: list[tuple[str, float]] = []
     for name, value in ((layer.moving_mean, 0.0), (layer.moving_variance, 1.0)):
-        if name is not None and name in checkpoint.variables:
+        if name is not None and name in weights:
             pairs.append((name, value))
-    return bool(pairs) and all(np.all(checkpoint.read(name) == value) for name, value in pairs)
+    return bool(pairs) and all(np.all(weights.read(name) == value) for name, value in pairs)

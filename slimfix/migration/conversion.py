@@ -10,11 +10,10 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.checkpoint import Checkpoint, read_checkpoint
+from slimfix.checkpoint import Checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
-from slimfix.graphdef.functions import inline_functions
-from slimfix.graphdef.meta import read_meta
+from slimfix.graphdef.partitioned import find_joined
 from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
@@ -30,12 +29,15 @@ from slimfix.migration.function_checks import (
     check_inference,
     check_outputs,
 )
+from slimfix.migration.inference import BATCH_NORM, in_inference_mode
 from slimfix.migration.planner import Planner, layer_name, plan_model
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
 from slimfix.migration.resolve import Resolved, resolve
 from slimfix.migration.signature import Signature, find_signature
+from slimfix.migration.sources import Source
 from slimfix.migration.trainable import find_trainable
+from slimfix.migration.weights import choose_values, find_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,54 +72,64 @@ class Migration:
 
 
 def convert(
-    checkpoint: str,
+    checkpoint: str | None = None,
     meta: str | None = None,
     inputs: str | Sequence[str] = (),
     outputs: str | Sequence[str] = (),
+    values: str | None = None,
+    **source: Any,
 ) -> Migration:
-    """Returns the Keras model of a TensorFlow 1 checkpoint. Nothing is verified or written.
+    """Returns the Keras model of a TensorFlow 1 network. Nothing is verified or written.
 
     Args:
-      checkpoint: checkpoint prefix.
-      meta: path of the graph; None for `checkpoint` + '.meta'.
+      checkpoint, meta, source: where the network is; the attributes of `sources.Source`.
       inputs: tensor names; () to find them (see `signature.find_signature`).
-      outputs: tensor names; () to find them.
+      outputs: names of end points; () to find them.
+      values: 'raw' or 'shadow'; None where the checkpoint leaves no choice.
     Raises:
       CheckpointError: a file is missing or damaged.
       UsageError: inputs or outputs are unknown, or there are several candidates.
       CheckpointMismatchError: variables are missing, of another shape, or never trained.
       UnsupportedOpError: ops without a converter.
     """
-    opened = read_checkpoint(checkpoint)
-    meta = meta or checkpoint + ".meta"
-    meta_graph = read_meta(meta)
-    view = inline_functions(meta_graph.graph_def)
-    signature = find_signature(view, inputs, outputs)
-    resolved = resolve(view, signature.inputs, signature.outputs)
+    network = Source(checkpoint, meta, **source).open()
+    view, meta_graph, opened = network.view, network.meta_graph, network.checkpoint
+    signature = find_signature(
+        view,
+        _tensors(inputs, network.inputs) or network.default_inputs,
+        _tensors(outputs, network.outputs) or network.default_outputs,
+    )
+    joined = find_joined(view)
+    layers = find_batch_norm_layers(view)
+    inference = in_inference_mode(view, layers, joined)
+    resolved = resolve(inference, signature.inputs, signature.outputs, joined)
     check_outputs(signature, resolved)
     check_fed(resolved)
     check_control_flow(resolved)
-    check_variables(view, sorted(set(resolved.variables.values())), opened)
+    raw = find_weights(view, joined, opened)
+    read = sorted(set(resolved.variables.values()))
+    weights, values_note = choose_values(raw, read, values)
+    check_variables(view, read, weights)
     check_inference(resolved)
-    layers = _layers_read(view, resolved)
-    odd_values = check_statistics(view, layers, opened)
+    layers = [layer for layer in layers if layer.moving_mean in read]
+    odd_values = check_statistics(view, layers, weights)
     input_shapes = {tensor: _input_shape(view, tensor) for tensor in signature.inputs}
-    function = analyse(resolved, opened, input_shapes)
+    function = analyse(resolved, weights, input_shapes)
     check_computed(signature, function)
     penalties, penalty_notes = find_penalties(meta_graph, view)
     inputs_planned = _input_records(input_shapes)
     planner = Planner(
         function,
-        opened,
+        weights,
         batch_norms=_by_moving_mean(layers),
         penalties=penalties,
         trainable=find_trainable(meta_graph),
         taken_names=[record.name for record in inputs_planned],
     )
     plan = plan_model(planner, inputs_planned)
-    fates = account_for(opened, plan, function, layers)
-    model, probes = run_eagerly(build_model, plan, _model_name(checkpoint))
-    run_eagerly(load_weights, model, plan, opened.read)
+    fates = account_for(weights, plan, function, layers)
+    model, probes = run_eagerly(build_model, plan, _model_name(opened.prefix))
+    run_eagerly(load_weights, model, plan, weights.read)
     notes = [f"{layer.scope}: {note}" for layer in plan.layers for note in layer.notes]
     return Migration(
         model=model,
@@ -126,11 +138,19 @@ def convert(
         function=function,
         probes=probes,
         variables=fates,
-        notes=(*odd_values, *resolved.notes, *notes, *penalty_notes, *_tied_notes(fates)),
+        notes=(
+            *values_note,
+            *_mode_notes(resolved),
+            *odd_values,
+            *resolved.notes,
+            *notes,
+            *penalty_notes,
+            *_tied_notes(fates),
+        ),
         checkpoint=opened,
         view=view,
-        read=opened.read,
-        meta=meta,
+        read=weights.read,
+        meta=network.source,
     )
 
 
@@ -159,9 +179,18 @@ def _tied_notes(fates: Sequence[VariableFate]) -> list[str]:
     ]
 
 
-def _layers_read(view: GraphView, resolved: Resolved) -> Sequence[BatchNormLayer]:
-    read = set(resolved.variables.values())
-    return [layer for layer in find_batch_norm_layers(view) if layer.moving_mean in read]
+def _mode_notes(resolved: Resolved) -> list[str]:
+    return [
+        f"{node.attr('scope')}: the graph normalises with batch statistics for good "
+        "(is_training=True); taken in inference mode, with the moving ones"
+        for node in resolved.nodes.values()
+        if node.op == BATCH_NORM
+    ]
+
+
+def _tensors(given: str | Sequence[str], known: Mapping[str, str]) -> list[str]:
+    """Returns what the user named, with the tensor names of what the source has names for."""
+    return [known.get(name, name) for name in ([given] if isinstance(given, str) else given)]
 
 
 def _input_shape(view: GraphView, tensor: str) -> tuple[Shape, int]:

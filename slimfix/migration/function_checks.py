@@ -87,7 +87,7 @@ def check_inference(resolved: Resolved) -> None:
                 f"{len(training)} batch-norm layers normalise with batch statistics, whatever the "
                 "switches",
                 [f"'{node.name}' ({node.op})" for node in training],
-                cause="the graph was built with is_training=True as a Python constant.",
+                cause="the graph shows no moving statistics of theirs, or has them in a branch.",
                 fix="build the network once more with is_training=False (or a placeholder), save "
                 "its graph with tf.train.export_meta_graph, and name that file with --meta.",
             )

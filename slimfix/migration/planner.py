@@ -8,7 +8,6 @@ import numpy as np
 
 import slimfix
 from slimfix import names
-from slimfix.checkpoint import Checkpoint
 from slimfix.errors import UnsupportedOpError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.view import Node
@@ -16,6 +15,7 @@ from slimfix.migration import registry
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.records import InputRecord, LayerRecord, ModelPlan, WeightRecord
 from slimfix.migration.regularizers import Penalty
+from slimfix.migration.weights import Weights
 
 _SCOPE_SEPARATOR = "__"  # Keras layer names may not hold '/', nor PyTorch parameter names '.'.
 
@@ -38,7 +38,7 @@ class Planner:
     def __init__(
         self,
         function: Function,
-        checkpoint: Checkpoint,
+        weights: Weights,
         batch_norms: Mapping[str, BatchNormLayer],
         penalties: Mapping[str, Penalty],
         trainable: frozenset[str] | None,
@@ -48,7 +48,7 @@ class Planner:
         self.batch_norms = batch_norms
         self.penalties = penalties
         self.trainable = trainable
-        self._checkpoint = checkpoint
+        self._weights = weights
         self._consumers = function.consumers()
         self._taken: dict[str, tuple[Any, ...]] = dict.fromkeys(taken_names, ())
 
@@ -76,7 +76,7 @@ class Planner:
     def weight(self, name: str, tensor: str) -> WeightRecord:
         """Returns the record of a weight that the variable behind `tensor` fills."""
         variable = self.function.variables[tensor]
-        return WeightRecord(name, variable, self._checkpoint.variables[variable].shape)
+        return WeightRecord(name, variable, self._weights.spec(variable).shape)
 
     def regularizer(self, tensor: str) -> dict[str, Any] | None:
         """Returns the Keras config of the penalty on a weight, None where it has none."""

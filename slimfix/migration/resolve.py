@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from types import MappingProxyType
 from typing import Mapping, Sequence
 
 from slimfix import names
 from slimfix.graphdef.control_flow import BOOL, is_switch
-from slimfix.graphdef.dropout import read_dropout
+from slimfix.graphdef.dropout import Dropout, read_dropout
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
@@ -46,19 +47,29 @@ class Resolved:
 
 
 def find_switches(view: GraphView, outputs: Sequence[str]) -> list[str]:
-    """Returns the tensor names of the boolean placeholders that `outputs` depend on."""
+    """Returns the tensor names of the boolean placeholders and variables that `outputs` need."""
     needed = view.ancestors(names.split_tensor_name(tensor)[0] for tensor in outputs)
     return [
         names.join_tensor_name(node.name, 0)
         for node in view.nodes.values()
-        if node.name in needed and is_switch(node)
+        if node.name in needed and (is_switch(node) or _is_boolean_variable(node))
     ]
 
 
-def resolve(view: GraphView, inputs: Sequence[str], outputs: Sequence[str]) -> Resolved:
+def _is_boolean_variable(node: Node) -> bool:
+    """Some keep `is_training` in a variable."""
+    return node.op in VARIABLE_OPS and node.attr("dtype") == BOOL and node.attr("shape") == ()
+
+
+def resolve(
+    view: GraphView,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    joined: Mapping[str, str] = MappingProxyType({}),
+) -> Resolved:
     """Returns the function from `inputs` to `outputs` with every switch at its inference value.
 
-    The inference value of a boolean placeholder is the one that leaves fewest batch statistics
+    The inference value of a boolean is the one that leaves fewest batch statistics
     and random numbers in the function, so that `is_inference` is understood as well as
     `is_training`. Where both leave the same it decides something else: then it keeps its own
     default, or False where it has none, and a note says so.
@@ -67,11 +78,13 @@ def resolve(view: GraphView, inputs: Sequence[str], outputs: Sequence[str]) -> R
       view: the whole graph.
       inputs: tensor names to feed; the graph above them is cut off.
       outputs: tensor names to compute.
+      joined: the partitioned variable by the name of the node that joins its parts.
     """
     order = _topological(view, [names.split_tensor_name(tensor)[0] for tensor in outputs], inputs)
     defaults = {tensor: _default(view, tensor) for tensor in find_switches(view, outputs)}
     starts = [defaults, dict.fromkeys(defaults, False), dict.fromkeys(defaults, True)]
-    found = [_improve(_Pass(view, order, inputs, outputs, start)) for start in starts]
+    nodes = _Nodes(view, order, joined, _find_dropouts(view, order))
+    found = [_improve(_Pass(nodes, inputs, outputs, start)) for start in starts]
     best = min(found, key=_Pass.training_marks)
     return best.resolved(_undecided(best))
 
@@ -107,6 +120,14 @@ def _undecided(chosen: _Pass) -> list[str]:
     return notes
 
 
+def _find_dropouts(view: GraphView, order: Sequence[Node]) -> dict[str, Dropout]:
+    """Returns the dropouts by the tensor that they end in, in branches and outside of them."""
+    ends = [node for node in order if node.op in ("Mul", "Select", "SelectV2")]
+    tensors = [names.join_tensor_name(node.name, 0) for node in ends]
+    found = {tensor: read_dropout(view, tensor) for tensor in tensors}
+    return {tensor: dropout for tensor, dropout in found.items() if dropout is not None}
+
+
 def _topological(view: GraphView, ends: Sequence[str], inputs: Sequence[str]) -> list[Node]:
     """Returns the ancestors of `ends` over data and control edges, sources first."""
     cut = {names.split_tensor_name(tensor)[0] for tensor in inputs}
@@ -127,19 +148,27 @@ def _topological(view: GraphView, ends: Sequence[str], inputs: Sequence[str]) ->
     return order
 
 
+@dataclasses.dataclass(frozen=True)
+class _Nodes:
+    """What every pass reads: the nodes above the outputs, sources first, and what is in them."""
+
+    view: GraphView
+    order: Sequence[Node]
+    joined: Mapping[str, str]
+    dropouts: Mapping[str, Dropout]
+
+
 class _Pass:
     """The forward pass under one choice of switches."""
 
     def __init__(
         self,
-        view: GraphView,
-        order: Sequence[Node],
+        nodes: _Nodes,
         inputs: Sequence[str],
         outputs: Sequence[str],
         switches: Mapping[str, bool],
     ):
-        self.view = view
-        self.order = order
+        self.nodes = nodes
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.switches = dict(switches)
@@ -152,13 +181,13 @@ class _Pass:
         self._left_out: dict[str, str] = {}
         self._cut = {names.split_tensor_name(tensor)[0] for tensor in inputs}
         self.aliases.update({tensor: tensor for tensor in inputs})
-        for node in order:
+        for node in nodes.order:
             self._visit(node)
 
     def flipped(self, switch: str) -> _Pass:
         """Returns the pass with the other value of one switch."""
         switches = {**self.switches, switch: not self.switches[switch]}
-        return _Pass(self.view, self.order, self.inputs, self.outputs, switches)
+        return _Pass(self.nodes, self.inputs, self.outputs, switches)
 
     def training_marks(self) -> int:
         """Counts the nodes in the function that only a network in training needs."""
@@ -166,6 +195,7 @@ class _Pass:
             (node.op in FUSED_OPS and node.attr("is_training", True))
             or node.op == "SquaredDifference"
             or node.op.startswith(("Random", "StatelessRandom"))
+            or (node.op == DROPOUT and node.attr("in_training_only"))
             for node in self.needed_nodes.values()
         )
 
@@ -226,9 +256,13 @@ class _Pass:
             self._visit_switch(node, inputs)
         elif node.op in ("Merge", "RefMerge") and self._visit_merge(node, inputs):
             pass
-        elif node.op in VARIABLE_OPS:
-            self.variables[own] = node.name
+        elif node.op in VARIABLE_OPS or node.name in self.nodes.joined:
+            self.variables[own] = self.nodes.joined.get(node.name, node.name)
             self.aliases[own] = own
+        elif own in self.nodes.dropouts:
+            dropout = self.nodes.dropouts[own]
+            source = self.aliases.get(dropout.input, dropout.input)
+            self._keep_dropout(node, source, dropout.rate, training_only=True)
         elif node.op in _SAME_TENSOR and own not in self.switches and inputs:
             self.aliases[own] = inputs[0]
             self._copy_boolean(node.inputs[0], own)
@@ -284,12 +318,24 @@ class _Pass:
             return self.aliases.get(tensor, tensor) == kept
 
         own = names.join_tensor_name(merge.name, 0)
-        dropout = read_dropout(self.view, dropped)
+        dropout = read_dropout(self.nodes.view, dropped)
         if dropout is not None and is_kept(dropout.input):
-            self.kept[merge.name] = Node(merge.name, DROPOUT, (kept,), (), {"rate": dropout.rate})
-            self.aliases[own] = own
+            self._keep_dropout(merge, kept, dropout.rate, training_only=False)
         elif not is_kept(dropped) and not self._is_statistic(kept):
             self._left_out[merge.name] = f"{own}: what it does in training was not migrated"
+
+    def _keep_dropout(
+        self, end: Node, source: str, rate: float | None, training_only: bool
+    ) -> None:
+        """Keeps a dropout by the name of the node that it ends in.
+
+        Args:
+          training_only: no conditional leads around it.
+        """
+        attrs = {"rate": rate, "in_training_only": training_only, "T": end.attr("T")}
+        self.kept[end.name] = Node(end.name, DROPOUT, (source,), (), attrs)
+        own = names.join_tensor_name(end.name, 0)
+        self.aliases[own] = own
 
     def _is_statistic(self, tensor: str) -> bool:
         """Tells whether a tensor is a variable, a constant, or made by a fused batch norm."""

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterable, Sequence
+from typing import Collection, Sequence
 
 from slimfix import names
 from slimfix.errors import MigrationError, UsageError, explain
-from slimfix.graphdef.control_flow import is_switch
-from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.view import GraphView, Node
-
-_FLOAT_TYPES = {1, 2, 14, 19}  # DT_FLOAT, DT_DOUBLE, DT_BFLOAT16, DT_HALF
-_WEIGHTED_OPS = {
-    "Conv2D",
-    "Conv2DBackpropInput",
-    "Conv3D",
-    "DepthwiseConv2dNative",
-    "GatherV2",
-    "MatMul",
-    "ResourceGather",
-}
-_PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
-# Ops that look at a network's values without being a part of it.
-_ONLY_LOOK = {
-    "ArgMax",
-    "HistogramSummary",
-    "ImageSummary",
-    "L2Loss",
-    "Print",
-    "ScalarSummary",
-    "Shape",
-    "Size",
-    "TensorSummaryV2",
-}
+from slimfix.migration.forward import (
+    WEIGHTED_OPS,
+    find_batch_sources,
+    find_placeholders,
+    is_result,
+    of_the_network,
+    only_looks,
+)
+from slimfix.migration.tensor_names import find_end_points, find_tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,20 +32,22 @@ def find_signature(
 ) -> Signature:
     """Returns the network's inputs and outputs, as given or else as the graph leaves no doubt.
 
-    An input is a placeholder that reaches a layer with weights (labels do not). An output is a
-    floating-point tensor that comes from the inputs alone (a loss needs labels) and that nothing
-    else of that kind reads. `tf.gradients` scopes are left out.
+    An input is a placeholder that reaches a layer with weights (labels do not); where there is
+    none, what a queue or a dataset iterator gives to such layers. An output is a floating-point
+    tensor that comes from the inputs alone (a loss needs labels) and that nothing else of that
+    kind reads. `tf.gradients` scopes are left out.
 
     Args:
       view: the whole graph.
       inputs: tensor names; () to find them.
-      outputs: tensor names; () to find them.
+      outputs: names of end points (see `tensor_names.find_end_points`); () to find them.
     Raises:
       UsageError: a name that is not in the graph; or more than one candidate: all are listed.
       MigrationError: no candidate.
     """
-    inputs = tuple(_known_tensor(view, name) for name in _as_names(inputs))
-    outputs = tuple(_known_tensor(view, name) for name in _as_names(outputs))
+    inputs = tuple(find_tensor(view, name) for name in _as_names(inputs))
+    ends = [tensor for name in _as_names(outputs) for tensor in find_end_points(view, name)]
+    outputs = tuple(dict.fromkeys(ends))
     found_inputs = inputs or _find_inputs(view, outputs)
     return Signature(found_inputs, outputs or _find_outputs(view, found_inputs))
 
@@ -71,50 +56,54 @@ def _as_names(given: str | Sequence[str]) -> Sequence[str]:
     return [given] if isinstance(given, str) else given
 
 
-def _known_tensor(view: GraphView, name: str) -> str:
-    """Returns the full name of a tensor; 'conv1/Relu' stands for 'conv1/Relu:0'."""
-    node, colon, index = name.partition(":")
-    if node in view and (index.isdigit() or not colon):
-        return names.join_tensor_name(node, int(index or 0))
-    near = names.near_names(node, list(view.nodes), count=5)
-    raise UsageError(
-        explain(
-            f"The graph has no tensor '{name}'" + ("; near names" if near else ""),
-            [f"'{found}:0' ({view.nodes[found].op})" for found in near],
-            fix="name the tensor as it is called in the graph, e.g. net/logits/BiasAdd:0.",
-        )
-    )
-
-
 def _find_inputs(view: GraphView, outputs: Sequence[str]) -> tuple[str, ...]:
     ends = [names.split_tensor_name(tensor)[0] for tensor in outputs]
     within = view.ancestors(ends) if ends else set(view.nodes)
-    placeholders = [
-        node
-        for node in view.nodes.values()
-        if node.op in _PLACEHOLDERS and node.name in within and not is_switch(node)
+    placeholders = [node for node in find_placeholders(view) if node.name in within]
+    found = [
+        names.join_tensor_name(node.name, 0)
+        for node in placeholders
+        if _reaches_a_layer(view, [node.name])
     ]
-    found = [node for node in placeholders if _reaches_a_layer(view, node)]
+    found = found or [t for t in _find_batches(view) if names.split_tensor_name(t)[0] in within]
     if not found:
         raise MigrationError(
             explain(
-                "No input found: no placeholder of the graph reaches a layer with weights",
-                [f"'{node.name}:0' ({node.op})" for node in _batch_sources(view)],
-                cause="the training graph reads its batches from queues or a dataset iterator.",
-                fix="name the tensor that holds the images, among those above or behind them, "
-                "with --inputs=NAME:0.",
+                "No input found: nothing that is fed, or handed out in batches, reaches a layer "
+                "with weights",
+                [f"'{node.name}:0' ({node.op})" for node in find_batch_sources(view)],
+                cause="the network computes its own inputs, or has no layers.",
+                fix="name the tensor that holds the images with --inputs=NAME:0.",
             )
         )
-    return _the_only(found, "input", "--inputs")
+    # What outputs that were named depend on is no matter of choice.
+    return tuple(found) if ends else _the_only(view, found, "input", "--inputs")
+
+
+def _find_batches(view: GraphView) -> list[str]:
+    """Returns the tensors of queues and iterators that flow into layers by no further queue."""
+    sources = find_batch_sources(view)
+    stops = {node.name for node in sources}
+    found = []
+    for source in sources:
+        readers = view.consumers(source.name, control=False)
+        tensors = {t for reader in readers for t in reader.inputs}
+        for tensor in sorted(t for t in tensors if names.split_tensor_name(t)[0] == source.name):
+            starts = [reader.name for reader in readers if tensor in reader.inputs]
+            if _reaches_a_layer(view, starts, stops):
+                found.append(tensor)
+    return found
+
+
+def _reaches_a_layer(view: GraphView, starts: Sequence[str], stops: Collection[str] = ()) -> bool:
+    below = view.descendants(starts, control=False, stop=lambda node: node.name in stops)
+    reached = of_the_network(view, below)
+    return any(view.nodes[name].op in WEIGHTED_OPS for name in reached)
 
 
 def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
     roots = {names.split_tensor_name(tensor)[0] for tensor in inputs}
-    others = [
-        node
-        for node in view.nodes.values()
-        if node.op in _PLACEHOLDERS and node.name not in roots and not is_switch(node)
-    ]
+    others = [node for node in find_placeholders(view) if node.name not in roots]
     # What else a node that is fed gives, such as the labels of a batch, is no input.
     beside = [r for root in roots for r in view.consumers(root, control=False)]
     from_others = view.descendants(
@@ -123,14 +112,14 @@ def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
         control=False,
         stop=lambda node: node.name in roots,
     )
-    forward = _of_the_network(view, view.descendants(roots, control=False)) - from_others
+    forward = of_the_network(view, view.descendants(roots, control=False)) - from_others
     ends = [
         node
         for node in view.nodes.values()
         if node.name in forward - roots
-        and _is_result(view, node)
+        and is_result(view, node)
         and not any(
-            reader.name in forward and not _only_looks(view, reader)
+            reader.name in forward and not only_looks(view, reader)
             for reader in view.consumers(node.name, control=False)
         )
     ]
@@ -142,13 +131,8 @@ def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
                 fix="name the output tensor with --outputs=NAME:0.",
             )
         )
-    return _the_only(ends, "output", "--outputs")
-
-
-def _batch_sources(view: GraphView) -> list[Node]:
-    """Returns the nodes that hand out batches: dataset iterators and queues."""
-    heads = ("IteratorGetNext", "QueueDequeue", "OneShotIterator")
-    return [node for node in view.nodes.values() if node.op.startswith(heads)]
+    tensors = [names.join_tensor_name(node.name, 0) for node in ends]
+    return _the_only(view, tensors, "output", "--outputs")
 
 
 def _reads_beside(reader: Node, roots: set[str], inputs: Sequence[str]) -> bool:
@@ -158,53 +142,13 @@ def _reads_beside(reader: Node, roots: set[str], inputs: Sequence[str]) -> bool:
     )
 
 
-def _reaches_a_layer(view: GraphView, placeholder: Node) -> bool:
-    reached = _of_the_network(view, view.descendants([placeholder.name], control=False))
-    return any(view.nodes[name].op in _WEIGHTED_OPS for name in reached)
-
-
-def _of_the_network(view: GraphView, found: Iterable[str]) -> set[str]:
-    """Returns the nodes but those of gradients, and of measurements that slimfix added."""
-    return {
-        name
-        for name in found
-        if name in view
-        and not names.in_gradients_scope(name)
-        and not names.in_scope(name, names.MEASURING_SCOPE)
-    }
-
-
-def _is_result(view: GraphView, node: Node) -> bool:
-    """Tells whether a node gives floating-point values that are no by-product of an assignment."""
-    if _only_looks(view, node) or node.op.startswith(("Assign", *OPTIMIZER_UPDATES)):
-        return False
-    if any(view.producer(tensor).op.startswith("Assign") for tensor in node.inputs):
-        return False
-    return _output_dtype(node) in _FLOAT_TYPES
-
-
-def _only_looks(view: GraphView, node: Node) -> bool:
-    """Tells whether a node looks at the network without being a part of it."""
-    if node.op == "Reshape":  # tf.nn.softmax_cross_entropy_with_logits flattens its logits.
-        readers = view.consumers(node.name, control=False)
-        return any(reader.op == "SoftmaxCrossEntropyWithLogits" for reader in readers)
-    return node.op in _ONLY_LOOK
-
-
-def _output_dtype(node: Node) -> int | None:
-    for key in ("DstT", "output_type", "dtype", "T"):
-        if node.attr(key) is not None:
-            return int(node.attr(key))
-    return None
-
-
-def _the_only(candidates: list[Node], what: str, flag: str) -> tuple[str, ...]:
+def _the_only(view: GraphView, candidates: list[str], what: str, flag: str) -> tuple[str, ...]:
     if len(candidates) > 1:
         raise UsageError(
             explain(
                 f"The graph leaves {len(candidates)} candidates for the {what} of the network",
-                [f"{node.name}:0 ({node.op})" for node in candidates],
+                [f"{tensor} ({view.producer(tensor).op})" for tensor in candidates],
                 fix=f"name the one you want, or several with commas: {flag}=NAME:0.",
             )
         )
-    return (names.join_tensor_name(candidates[0].name, 0),)
+    return tuple(candidates)

@@ -5,7 +5,7 @@ from tensorflow.contrib import slim
 
 
 def conv_pool_dense():
-    """A switched network as slim builds it: convolution, pooling, dropout, a fully connected layer."""
+    """A switched network: convolution, batch norm, pooling, dropout, a fully connected layer."""
     images = tf.placeholder(tf.float32, [None, 9, 8, 2], name="images")
     is_training = tf.placeholder(tf.bool, [], name="is_training")
     with slim.arg_scope([slim.batch_norm, slim.dropout], is_training=is_training):

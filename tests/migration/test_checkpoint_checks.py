@@ -119,15 +119,16 @@ def test_nets_that_never_used_batch_statistics_pass(graph, tmp_path):
     )
 
 
-def test_batch_statistics_as_a_constant_cannot_be_switched_off(graph, saved):
+def test_batch_statistics_without_moving_ones_cannot_be_switched_off(graph, saved):
     import tensorflow.compat.v1 as tf
 
     from slimfix import slim
     from slimfix.errors import MigrationError
 
     x = tf.placeholder(tf.float32, [None, 3, 4, 2], name="x")
-    net = slim.conv2d(x, 3, [1, 2], normalizer_fn=slim.batch_norm, scope="conv")
+    net = slim.conv2d(x, 3, [1, 2], activation_fn=None, scope="conv")
+    net, _, _ = tf.nn.fused_batch_norm(net, [1.0, 2.0, 3.0], [0.5, 0.6, 0.7], is_training=True)
     with pytest.raises(MigrationError) as caught:
         convert(saved(), outputs=[net.name])
     assert "1 batch-norm layers normalise with batch statistics" in str(caught.value)
-    assert "is_training=True as a Python constant" in str(caught.value)
+    assert "shows no moving statistics of theirs" in str(caught.value)

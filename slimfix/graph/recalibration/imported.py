@@ -12,7 +12,7 @@ from slimfix.checkpoint import Checkpoint
 from slimfix.errors import CheckpointMismatchError, explain
 from slimfix.graph.recalibration.variables import assign_variables, find_assignments
 from slimfix.graphdef.pruning import prune
-from slimfix.graphdef.saved_names import SavedAs, find_saved_names
+from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView
 from slimfix.scopes import format_near
@@ -68,7 +68,10 @@ def _find_places(
 ) -> dict[str, SavedAs]:
     """Returns what the checkpoint holds of each variable, by its name in the graph."""
     saved_names = find_saved_names(view)
-    places = {name: _find_saved(name, saved_names.get(name, []), checkpoint) for name in variables}
+    places = {
+        name: choose_saved(name, saved_names.get(name, []), checkpoint.variables)
+        for name in variables
+    }
     return {name: saved for name, saved in places.items() if saved is not None}
 
 
@@ -104,14 +107,6 @@ def _read_values(
             )
         )
     return values
-
-
-def _find_saved(name: str, saved: Sequence[SavedAs], checkpoint: Checkpoint) -> SavedAs | None:
-    """Its own name first: a Saver that reads shadows into variables is not the one that saved."""
-    if name in checkpoint.variables:
-        return SavedAs(name, ())
-    there = [each for each in saved if each.name in checkpoint.variables]
-    return there[0] if len({each.name for each in there}) == 1 else None
 
 
 def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:

@@ -10,6 +10,7 @@ from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import Node
+from slimfix.migration.inference import BATCH_NORM
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord, WeightRecord
 from slimfix.migration.registry import converts
@@ -22,10 +23,25 @@ def fused(planner: Planner, node: Node) -> LayerRecord | None:
     return _fused(planner, node, node, node.inputs[0])
 
 
+@converts(BATCH_NORM)
+def in_training_mode(planner: Planner, node: Node) -> LayerRecord | None:
+    return _in_training_mode(planner, node, node, node.inputs[0])
+
+
+def _in_training_mode(planner: Planner, node: Node, end: Node, source: str) -> LayerRecord | None:
+    shape = planner.shape(source)
+    if shape is None or node.attr("axis") not in (-1, len(shape) - 1):
+        return None
+    _, mean, variance, *parameters = node.inputs
+    gamma = parameters.pop(0) if node.attr("scale") else None
+    beta = parameters.pop(0) if node.attr("center") else None
+    return _layer(planner, end, source, gamma, beta, mean, variance, node.attr("epsilon"))
+
+
 @converts("Reshape")
 def fused_rank_2(planner: Planner, node: Node) -> LayerRecord | None:
     """slim normalises [batch, channels] as [batch, 1, 1, channels] and reshapes back."""
-    inner = planner.producer(node.inputs[0], *FUSED_OPS)
+    inner = planner.producer(node.inputs[0], BATCH_NORM, *FUSED_OPS)
     if inner is None or not planner.only_consumer_is(node.inputs[0], node):
         return None
     before = planner.producer(inner.inputs[0], "Reshape")
@@ -34,7 +50,8 @@ def fused_rank_2(planner: Planner, node: Node) -> LayerRecord | None:
     shape, between = planner.shape(before.inputs[0]), planner.shape(inner.inputs[0])
     if shape is None or between is None or len(shape) != 2 or between[1:] != (1, 1, shape[1]):
         return None
-    return _fused(planner, inner, node, before.inputs[0])
+    read = _in_training_mode if inner.op == BATCH_NORM else _fused
+    return read(planner, inner, node, before.inputs[0])
 
 
 def _fused(planner: Planner, node: Node, end: Node, source: str) -> LayerRecord | None:

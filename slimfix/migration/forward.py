@@ -1,0 +1,91 @@
+"""Which nodes of a graph are the network's forward pass, and which only look at it."""
+
+from __future__ import annotations
+
+from typing import Iterable
+
+from slimfix import names
+from slimfix.graphdef.control_flow import is_switch
+from slimfix.graphdef.updates import OPTIMIZER_UPDATES
+from slimfix.graphdef.view import GraphView, Node
+
+WEIGHTED_OPS = frozenset(
+    [
+        "Conv2D",
+        "Conv2DBackpropInput",
+        "Conv3D",
+        "Conv3DBackpropInputV2",
+        "DepthwiseConv2dNative",
+        "Gather",
+        "GatherV2",
+        "MatMul",
+        "ResourceGather",
+    ]
+)
+PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
+# The heads of the op names that hand out batches.
+_BATCH_SOURCES = ("IteratorGetNext", "QueueDequeue")
+_FLOAT_TYPES = {1, 2, 14, 19}  # DT_FLOAT, DT_DOUBLE, DT_BFLOAT16, DT_HALF
+# Ops that look at a network's values without being a part of it.
+_ONLY_LOOK = {
+    "ArgMax",
+    "HistogramSummary",
+    "ImageSummary",
+    "L2Loss",
+    "Print",
+    "ScalarSummary",
+    "Shape",
+    "Size",
+    "TensorSummaryV2",
+}
+
+
+def find_placeholders(view: GraphView) -> list[Node]:
+    """Returns the placeholders of a graph but its switches, in its order."""
+    return [n for n in view.nodes.values() if n.op in PLACEHOLDERS and not is_switch(n)]
+
+
+def find_batch_sources(view: GraphView) -> list[Node]:
+    """Returns the nodes that hand out batches: dataset iterators and queues."""
+    return [node for node in view.nodes.values() if node.op.startswith(_BATCH_SOURCES)]
+
+
+def find_forward(view: GraphView) -> set[str]:
+    """Returns the names of the nodes that placeholders and batches flow through."""
+    starts = [node.name for node in (*find_placeholders(view), *find_batch_sources(view))]
+    return of_the_network(view, view.descendants(starts, control=False))
+
+
+def of_the_network(view: GraphView, found: Iterable[str]) -> set[str]:
+    """Returns the nodes but those of gradients, and of measurements that slimfix added."""
+    return {
+        name
+        for name in found
+        if name in view
+        and not names.in_gradients_scope(name)
+        and not names.in_scope(name, names.MEASURING_SCOPE)
+    }
+
+
+def is_result(view: GraphView, node: Node) -> bool:
+    """Tells whether a node gives floating-point values that are no by-product of an assignment."""
+    if only_looks(view, node) or node.op.startswith(("Assign", *OPTIMIZER_UPDATES)):
+        return False
+    if any(view.producer(tensor).op.startswith("Assign") for tensor in node.inputs):
+        return False
+    return _output_dtype(node) in _FLOAT_TYPES
+
+
+def only_looks(view: GraphView, node: Node) -> bool:
+    """Tells whether a node looks at the network without being a part of it."""
+    if node.op == "Reshape":  # tf.nn.softmax_cross_entropy_with_logits flattens its logits.
+        readers = view.consumers(node.name, control=False)
+        return any(reader.op == "SoftmaxCrossEntropyWithLogits" for reader in readers)
+    return node.op in _ONLY_LOOK
+
+
+def _output_dtype(node: Node) -> int | None:
+    for key in ("DstT", "output_type", "dtype", "T"):
+        if node.attr(key) is not None:
+            return int(node.attr(key))
+    return None
