@@ -19,6 +19,7 @@ from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
 from slimfix.migration.analyse import analyse
 from slimfix.migration.build import Probe, build_model, load_weights
+from slimfix.migration.channels_last import channels_last
 from slimfix.migration.checkpoint_checks import check_statistics, check_variables
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.function import Function, Shape
@@ -114,10 +115,10 @@ def convert(
     layers = [layer for layer in layers if layer.moving_mean in read]
     odd_values = check_statistics(view, layers, weights)
     input_shapes = {tensor: _input_shape(view, tensor) for tensor in signature.inputs}
-    function = analyse(resolved, weights, input_shapes)
+    function = channels_last(analyse(resolved, weights, input_shapes))
     check_computed(signature, function)
     penalties, penalty_notes = find_penalties(meta_graph, view)
-    inputs_planned = _input_records(input_shapes)
+    inputs_planned = _input_records(input_shapes, function)
     planner = Planner(
         function,
         weights,
@@ -136,7 +137,7 @@ def convert(
         signature=signature,
         plan=plan,
         function=function,
-        probes=probes,
+        probes=tuple(probe for probe in probes if _is_of_the_graph(view, probe.tensor)),
         variables=fates,
         notes=(
             *values_note,
@@ -179,6 +180,11 @@ def _tied_notes(fates: Sequence[VariableFate]) -> list[str]:
     ]
 
 
+def _is_of_the_graph(view: GraphView, tensor: str) -> bool:
+    """Transposes between NCHW and NHWC are not."""
+    return names.split_tensor_name(tensor)[0] in view
+
+
 def _mode_notes(resolved: Resolved) -> list[str]:
     return [
         f"{node.attr('scope')}: the graph normalises with batch statistics for good "
@@ -218,13 +224,18 @@ def _input_shape(view: GraphView, tensor: str) -> tuple[Shape, int]:
     raise UsageError(f"The graph does not say the dtype of input '{tensor}'")
 
 
-def _input_records(input_shapes: Mapping[str, tuple[Shape, int]]) -> Sequence[InputRecord]:
+def _input_records(
+    input_shapes: Mapping[str, tuple[Shape, int]], function: Function
+) -> Sequence[InputRecord]:
     import tensorflow as tf
 
     records = []
     for tensor, (shape, dtype) in input_shapes.items():
         name = layer_name(names.fed_name(tensor))
-        records.append(InputRecord(tensor, name, shape or (), tf.as_dtype(dtype).name))
+        known = shape or ()
+        order = function.permutations.get(tensor, range(len(known)))
+        sizes = tuple(known[axis] for axis in order)
+        records.append(InputRecord(tensor, name, sizes, tf.as_dtype(dtype).name))
     return records
 
 
