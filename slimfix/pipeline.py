@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
-from slimfix.errors import ParityError, UnsupportedEnvironmentError, explain
+from slimfix.errors import ParityError, UnsupportedEnvironmentError, UsageError, explain
 from slimfix.folder import check_is_free, new_folder
 from slimfix.migration import Migration, convert
 from slimfix.migration.eager import run_eagerly
+from slimfix.migration.sources import Source
+from slimfix.migration.user_code import import_user_module
 from slimfix.parity import ParityResult, Verdict, read_recording, verify_parity
 from slimfix.report.as_html import format_html
 from slimfix.report.as_json import format_json
@@ -24,24 +26,44 @@ _OLDEST_KERAS = (3, 12)
 
 
 def migrate(
-    checkpoint: str | os.PathLike[str],
-    output_dir: str | os.PathLike[str],
+    checkpoint: str | os.PathLike[str] | None = None,
+    output_dir: str | os.PathLike[str] | None = None,
     meta: str | os.PathLike[str] | None = None,
     inputs: str | Sequence[str] = (),
     outputs: str | Sequence[str] = (),
     recording: str | os.PathLike[str] | None = None,
+    *,
+    frozen_graph: str | os.PathLike[str] | None = None,
+    saved_model: str | os.PathLike[str] | None = None,
+    network: str | Callable[..., Any] | None = None,
+    network_kwargs: Mapping[str, Any] | None = None,
+    input_shape: Sequence[int | None] = (),
+    values: str | None = None,
+    op_converters: str | None = None,
 ) -> MigrationResult:
-    """Writes a verified Keras 3 model of a TensorFlow 1 checkpoint, or nothing.
+    """Writes a verified Keras 3 model of a TensorFlow 1 network, or nothing.
 
     The proof is made on the file that was written, loaded with plain Keras.
 
     Args:
-      checkpoint: checkpoint prefix, e.g. 'runs/model.ckpt-100'.
+      checkpoint: checkpoint prefix, e.g. 'runs/model.ckpt-100'; None for a frozen graph or a
+        SavedModel.
       output_dir: folder to make; holds model.keras, parity.json and parity.html afterwards.
       meta: path of the graph; None for `checkpoint` + '.meta'.
       inputs: tensor names, or one; () to find them.
-      outputs: tensor names, or one; () to find them.
+      outputs: end points, or one: tensor names, scopes that one tensor leaves, or regular
+        expressions for node names; () to find them.
       recording: .npz that the original network wrote; None to run its graph now.
+      frozen_graph: path of a GraphDef (.pb) with its weights in it.
+      saved_model: folder of a TensorFlow 1 SavedModel.
+      network: in place of `meta`: a function that builds the network with slim, or its name,
+        'package.module:function'. It returns the output, or that and a dict of end points.
+      network_kwargs: its keyword arguments; is_training=False is given where it knows it.
+      input_shape: of its first argument, without the batch, e.g. (224, 224, 3); () for a function
+        that makes its own placeholders.
+      values: 'raw', or 'shadow' for the ExponentialMovingAverage of each variable that has one;
+        has to be said where the checkpoint holds both.
+      op_converters: module with converters of your own (`slimfix.migration.converts`).
     Returns: MigrationResult: the variables accounted for, the proof, the files.
     Raises:
       UsageError: a file or name is wrong, or `output_dir` exists.
@@ -51,10 +73,17 @@ def migrate(
       UnsupportedEnvironmentError: Keras 3.12 or later is not installed.
     """
     _check_environment()
-    checkpoint, output_dir = os.fspath(checkpoint), os.fspath(output_dir)
+    if output_dir is None:
+        raise UsageError("migrate() needs an output_dir")
+    output_dir = os.fspath(output_dir)
     check_is_free(output_dir)
     recorded = read_recording(os.fspath(recording)) if recording else None
-    migration = convert(checkpoint, os.fspath(meta) if meta else None, inputs, outputs)
+    if op_converters is not None:
+        import_user_module(op_converters, "op_converters")
+    source = Source(
+        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
+    )
+    migration = convert(source, inputs, outputs, values)
     with new_folder(output_dir) as folder:
         model_path = os.path.join(folder, MODEL_FILE)
         run_eagerly(migration.model.save, model_path)

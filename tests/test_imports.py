@@ -23,7 +23,7 @@ ALLOWED = {
     "graph": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
     "flags": BASE | {"scopes", "checkpoint"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
-    "migration": BASE | {"compat", "checkpoint", "graphdef"},
+    "migration": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
     "parity": BASE | {"checkpoint", "graphdef", "migration"},
     "report": BASE | {"migration", "parity"},
     "pipeline": BASE | {"folder", "migration", "parity", "report"},

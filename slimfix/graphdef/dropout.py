@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Iterable
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from slimfix.graphdef.view import GraphView, Node
 _SAME_TENSOR = ("Identity", "Switch")
 _PASSIVE = ("Cast", *_SAME_TENSOR)
 _COMPUTES_RATE = (*_PASSIVE, "Sub", "RealDiv")
+_ENDS = ("Mul", "Select", "SelectV2")
 _RANDOM = ("RandomUniform", "StatelessRandomUniformV2")
 
 
@@ -23,10 +25,12 @@ class Dropout:
     Attributes:
       input: tensor name of what is dropped from.
       rate: the fraction that is dropped; None where a placeholder decides it.
+      decided_by: name of that placeholder.
     """
 
     input: str
     rate: float | None
+    decided_by: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +46,14 @@ class _Mask:
     rate: float | None
     source: str | None
     shape: str
+
+
+def find_dropouts(view: GraphView, nodes: Iterable[Node]) -> dict[str, Dropout]:
+    """Returns the dropouts that end in some nodes, by the tensor that they end in."""
+    ends = [node for node in nodes if node.op in _ENDS]
+    tensors = [names.join_tensor_name(node.name, 0) for node in ends]
+    found = {tensor: read_dropout(view, tensor) for tensor in tensors}
+    return {tensor: dropout for tensor, dropout in found.items() if dropout is not None}
 
 
 def read_dropout(view: GraphView, dropped: str) -> Dropout | None:
@@ -69,7 +81,7 @@ def read_dropout(view: GraphView, dropped: str) -> Dropout | None:
         mask = _read_mask(view, _through(view, masked))
         kept = mask and _scaled_up(view, scaled, mask)
         if mask and kept and _is_shape_of(view, mask.shape, kept):
-            return Dropout(kept, mask.rate)
+            return Dropout(kept, mask.rate, mask.source)
     return None
 
 

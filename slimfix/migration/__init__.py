@@ -1,5 +1,6 @@
 """From a TensorFlow 1 graph and checkpoint to a Keras 3 model."""
 
 from slimfix.migration.conversion import Migration, convert
+from slimfix.migration.registry import converts_first as converts
 
-__all__ = ["Migration", "convert"]
+__all__ = ["Migration", "convert", "converts"]

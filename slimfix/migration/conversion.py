@@ -73,17 +73,15 @@ class Migration:
 
 
 def convert(
-    checkpoint: str | None = None,
-    meta: str | None = None,
+    source: Source | str,
     inputs: str | Sequence[str] = (),
     outputs: str | Sequence[str] = (),
     values: str | None = None,
-    **source: Any,
 ) -> Migration:
     """Returns the Keras model of a TensorFlow 1 network. Nothing is verified or written.
 
     Args:
-      checkpoint, meta, source: where the network is; the attributes of `sources.Source`.
+      source: where the network is; a checkpoint prefix alone stands for it and its '.meta'.
       inputs: tensor names; () to find them (see `signature.find_signature`).
       outputs: names of end points; () to find them.
       values: 'raw' or 'shadow'; None where the checkpoint leaves no choice.
@@ -93,7 +91,7 @@ def convert(
       CheckpointMismatchError: variables are missing, of another shape, or never trained.
       UnsupportedOpError: ops without a converter.
     """
-    network = Source(checkpoint, meta, **source).open()
+    network = (Source(source) if isinstance(source, str) else source).open()
     view, meta_graph, opened = network.view, network.meta_graph, network.checkpoint
     signature = find_signature(
         view,

@@ -6,23 +6,21 @@ from typing import Iterable
 
 from slimfix import names
 from slimfix.graphdef.control_flow import is_switch
+from slimfix.graphdef.dropout import find_dropouts
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
+from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView, Node
 
-WEIGHTED_OPS = frozenset(
-    [
-        "Conv2D",
-        "Conv2DBackpropInput",
-        "Conv3D",
-        "Conv3DBackpropInputV2",
-        "DepthwiseConv2dNative",
-        "Gather",
-        "GatherV2",
-        "MatMul",
-        "ResourceGather",
-    ]
+_WITH_KERNEL = (
+    "Conv2D",
+    "Conv2DBackpropInput",
+    "Conv3D",
+    "Conv3DBackpropInputV2",
+    "DepthwiseConv2dNative",
+    "MatMul",
 )
-PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
+_LOOKUPS = ("Gather", "GatherV2", "ResourceGather")
+_PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 # The heads of the op names that hand out batches.
 _BATCH_SOURCES = ("IteratorGetNext", "QueueDequeue")
 _FLOAT_TYPES = {1, 2, 14, 19}  # DT_FLOAT, DT_DOUBLE, DT_BFLOAT16, DT_HALF
@@ -41,8 +39,21 @@ _ONLY_LOOK = {
 
 
 def find_placeholders(view: GraphView) -> list[Node]:
-    """Returns the placeholders of a graph but its switches, in its order."""
-    return [n for n in view.nodes.values() if n.op in PLACEHOLDERS and not is_switch(n)]
+    """Returns the placeholders of a graph, in its order, but its switches and dropout rates."""
+    dropouts = find_dropouts(view, view.nodes.values()).values()
+    rates = {dropout.decided_by for dropout in dropouts}
+    return [
+        node
+        for node in view.nodes.values()
+        if node.op in _PLACEHOLDERS and node.name not in rates and not is_switch(node)
+    ]
+
+
+def is_layer(view: GraphView, node: Node) -> bool:
+    """Tells whether a node is one that has weights, an embedding among them."""
+    if node.op in _LOOKUPS:
+        return trace_variable(view, node.inputs[0]) is not None
+    return node.op in _WITH_KERNEL
 
 
 def find_batch_sources(view: GraphView) -> list[Node]:

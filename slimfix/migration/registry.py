@@ -14,22 +14,34 @@ if TYPE_CHECKING:
 Converter = Callable[["Planner", Node], Optional[LayerRecord]]
 
 _CONVERTERS: dict[str, list[Converter]] = {}
+_OF_USERS: dict[str, list[Converter]] = {}
 
 
 def converts(*ops: str) -> Callable[[Converter], Converter]:
     """Registers a converter for nodes of these op types, asked after those registered before."""
+    return lambda converter: _register(_CONVERTERS, ops, converter)
 
-    def register(converter: Converter) -> Converter:
-        for op in ops:
-            _CONVERTERS.setdefault(op, []).append(converter)
-        return converter
 
-    return register
+def converts_first(*ops: str) -> Callable[[Converter], Converter]:
+    """Registers a converter of a user's: it is asked before slimfix's own, the latest one first.
+
+    A converter gets the planner and a node, and returns a LayerRecord, mostly by `planner.layer`;
+    or None where the node is not what it looks for. docs/converters.md shows one.
+    """
+    return lambda converter: _register(_OF_USERS, ops, converter)
+
+
+def _register(
+    registry: dict[str, list[Converter]], ops: tuple[str, ...], converter: Converter
+) -> Converter:
+    for op in ops:
+        registry.setdefault(op, []).append(converter)
+    return converter
 
 
 def convert(planner: Planner, node: Node) -> LayerRecord | None:
     """Returns the record of the layer whose output `node` makes, or None if nobody knows it."""
-    for converter in _CONVERTERS.get(node.op, ()):
+    for converter in (*reversed(_OF_USERS.get(node.op, ())), *_CONVERTERS.get(node.op, ())):
         record = converter(planner, node)
         if record is not None:
             return record
@@ -38,4 +50,4 @@ def convert(planner: Planner, node: Node) -> LayerRecord | None:
 
 def known_ops() -> list[str]:
     """Returns the TensorFlow op types that some converter knows, sorted."""
-    return sorted(op for op in _CONVERTERS if "." not in op)
+    return sorted(op for op in {*_CONVERTERS, *_OF_USERS} if "." not in op)

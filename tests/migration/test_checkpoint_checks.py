@@ -4,6 +4,7 @@ import pytest
 
 from slimfix.errors import CheckpointMismatchError
 from slimfix.migration import convert
+from slimfix.migration.sources import Source
 
 
 def test_a_saver_of_trainable_variables_is_named_as_the_cause(golden):
@@ -31,7 +32,7 @@ def test_training_without_update_ops_is_named_as_the_cause(golden):
 
 def test_the_meta_of_another_model_is_refused(golden):
     with pytest.raises(CheckpointMismatchError) as caught:
-        convert(golden("digits/good").checkpoint, meta=golden("micro/rank4_scale").meta)
+        convert(Source(golden("digits/good").checkpoint, meta=golden("micro/rank4_scale").meta))
     text = str(caught.value)
     assert "5 of 5 variables" in text
     assert "Likely cause: the .meta belongs to another model than the checkpoint." in text
@@ -51,7 +52,7 @@ def test_the_meta_of_a_wider_model_is_refused(graph, saved, golden):
         )
     meta = saved() + ".meta"
     with pytest.raises(CheckpointMismatchError) as caught:
-        convert(golden("micro/rank2_scale").checkpoint, meta=meta)
+        convert(Source(golden("micro/rank2_scale").checkpoint, meta=meta))
     assert "  'net/fc/weights': checkpoint [6,4] float32; graph [6,7]" in str(caught.value)
 
 

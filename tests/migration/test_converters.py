@@ -295,12 +295,3 @@ def test_every_unknown_op_is_listed_with_its_neighbours(x, saved):
     assert "  Roll 'rolled': reads Cumsum 'sums:0' [?,7,5,4], constant" in text
     assert "  Cumsum 'sums': reads Relu 'before:0' [?,7,5,4], constant" in text
     assert "read by Roll 'rolled'\n" in text
-
-
-def test_a_layout_without_converter_is_refused_not_guessed(graph, saved):
-    import tensorflow.compat.v1 as tf
-
-    x = tf.placeholder(tf.float32, [None, 4, 7, 5], name="x")
-    pooled = tf.nn.max_pool2d(x, 2, 2, "VALID", data_format="NCHW")
-    with pytest.raises(UnsupportedOpError, match="data_format=NCHW"):
-        convert(saved(), inputs=["x:0"], outputs=[pooled.name])

@@ -22,7 +22,8 @@ _LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Softsign": ("layers.Activation", {"activation": "softsign"}),
     "Softmax": ("layers.Softmax", {}),
 }
-_CONDITIONAL = re.compile(r"(/dropout)?/cond(_\d+)?/Merge$")
+# What dropouts end in: 'drop/cond/Merge', 'drop/dropout/mul_1', 'drop/SelectV2'.
+_END = re.compile(r"(/dropout(_\d+)?)?/(cond(_\d+)?/Merge(_\d+)?|[mM]ul(_\d+)?|SelectV2)$")
 
 
 @converts(*_LAYERS)
@@ -40,7 +41,7 @@ def leaky_relu(planner: Planner, node: Node) -> LayerRecord:
 @converts(DROPOUT)
 def dropout(planner: Planner, node: Node) -> LayerRecord:
     rate = node.attr("rate")
-    scope = _CONDITIONAL.sub("", node.name)
+    scope = _END.sub("", node.name)
     notes = () if rate is not None else ("the graph computes the dropout rate; it is 0 here",)
     config = {"rate": 0.0 if rate is None else rate}
     return planner.layer("layers.Dropout", scope, node.inputs, node, config, notes=notes)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
-import os
-import sys
 from typing import Any, Callable, Mapping, Sequence
 
 from slimfix.checkpoint import Checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.migration.network import Network, open_network
+from slimfix.migration.user_code import import_user_module
+from slimfix.scopes import format_near
 
 _EXAMPLE = "package.module:function"
 
@@ -66,20 +65,15 @@ def _load(name: str) -> Callable[..., Any]:
     module_name, colon, function_name = name.partition(":")
     if not (module_name and colon and function_name):
         raise UsageError(f"network is '{name}'; want '{_EXAMPLE}'")
-    if os.getcwd() not in sys.path:  # As `python script.py` has its folder there.
-        sys.path.insert(0, os.getcwd())
-    try:
-        module = importlib.import_module(module_name)
-        return getattr(module, function_name)
-    except (ImportError, AttributeError) as error:
+    module = import_user_module(module_name, "network")
+    if not callable(getattr(module, function_name, None)):
+        known = [key for key, value in vars(module).items() if inspect.isfunction(value)]
         raise UsageError(
-            explain(
-                f"Cannot load network '{name}'",
-                [f"{type(error).__name__}: {error}"],
-                fix=f"name it as '{_EXAMPLE}', with its package on PYTHONPATH or in the current "
-                "folder.",
-            )
-        ) from error
+            f"Module '{module_name}' has no function '{function_name}'"
+            + format_near(function_name, known)
+        )
+    function: Callable[..., Any] = getattr(module, function_name)
+    return function
 
 
 def _complete(
