@@ -8,13 +8,12 @@ from typing import Collection, Sequence
 from slimfix import names
 from slimfix.errors import MigrationError, UsageError, explain
 from slimfix.graphdef.view import GraphView, Node
+from slimfix.migration.ends import find_ends
 from slimfix.migration.forward import (
     find_batch_sources,
     find_placeholders,
     is_layer,
-    is_result,
     of_the_network,
-    only_looks,
 )
 from slimfix.migration.tensor_names import find_end_points, find_tensor
 
@@ -113,16 +112,7 @@ def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
         stop=lambda node: node.name in roots,
     )
     forward = of_the_network(view, view.descendants(roots, control=False)) - from_others
-    ends = [
-        node
-        for node in view.nodes.values()
-        if node.name in forward - roots
-        and is_result(view, node)
-        and not any(
-            reader.name in forward and not only_looks(view, reader)
-            for reader in view.consumers(node.name, control=False)
-        )
-    ]
+    ends = find_ends(view, forward, roots)
     if not ends:
         raise MigrationError(
             explain(

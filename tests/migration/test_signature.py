@@ -91,6 +91,33 @@ def test_labels_summaries_and_metrics_are_no_part_of_the_network(graph):
     assert (found.inputs, found.outputs) == (("x:0",), ("dense/BiasAdd:0",))
 
 
+def test_sparsity_summaries_are_no_outputs(graph):
+    """slim's training scripts summarise tf.nn.zero_fraction of every end point, logits too."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    hidden = tf.nn.relu(dense(x, 4, "hidden"), name="active")
+    logits = dense(hidden, 5, "logits")
+    for end in (hidden, logits):
+        tf.summary.scalar("sparsity", tf.nn.zero_fraction(end))
+        tf.summary.scalar("mean", tf.reduce_mean(end))
+    found = find_signature(view_of(graph))
+    assert found.outputs == ("logits/BiasAdd:0",)
+
+
+def test_a_scalar_in_the_scope_of_the_network_takes_nothing_with_it(graph):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    with tf.variable_scope("net"):
+        logits = dense(x, 4, "logits")
+        tf.reduce_mean(tf.square(logits), name="energy")
+    with pytest.raises(UsageError) as caught:
+        find_signature(view_of(graph), outputs="net/nothing")
+    assert "has no tensor" in str(caught.value)
+    assert find_signature(view_of(graph)).outputs == ("net/Square:0",)
+
+
 def test_a_graph_that_makes_its_own_inputs_says_so(graph):
     import tensorflow.compat.v1 as tf
 

@@ -1,0 +1,69 @@
+"""Where the forward pass of a network ends: the tensors that nothing else of it reads."""
+
+from __future__ import annotations
+
+from typing import Collection, Mapping
+
+from slimfix import names
+from slimfix.graphdef.view import GraphView, Node
+from slimfix.migration.forward import is_layer, is_result, only_looks
+
+
+def find_ends(view: GraphView, forward: Collection[str], inputs: Collection[str]) -> list[Node]:
+    """Returns the nodes that give results and that nothing else of the forward pass reads.
+
+    A scalar is none: it measures the network, as the sparsity does that slim's scripts summarise
+    of every end point. What only such measurements read is an end.
+
+    Args:
+      view: the whole graph.
+      forward: names of the nodes of the forward pass.
+      inputs: names of the nodes that are fed.
+    """
+    left = set(forward) - set(inputs)
+    by_scope = _group_by_scope(left)
+    while True:
+        ends = [
+            node
+            for node in view.in_order(left)
+            if is_result(view, node) and not _is_read(view, node, left)
+        ]
+        scalars = [node for node in ends if _is_scalar(view, node)]
+        if not scalars:
+            return ends
+        for node in scalars:
+            left -= _measurement(view, node, left, by_scope)
+
+
+def _is_read(view: GraphView, node: Node, by: Collection[str]) -> bool:
+    readers = view.consumers(node.name, control=False)
+    return any(reader.name in by and not only_looks(view, reader) for reader in readers)
+
+
+def _is_scalar(view: GraphView, node: Node) -> bool:
+    shapes = node.attr("_output_shapes")
+    if shapes:
+        return bool(shapes[0] == ())
+    return any(r.op == "ScalarSummary" for r in view.consumers(node.name, control=False))
+
+
+def _group_by_scope(nodes: Collection[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in nodes:
+        for scope in names.scopes_of(name):
+            found.setdefault(scope, []).append(name)
+    return found
+
+
+def _measurement(
+    view: GraphView, scalar: Node, left: Collection[str], by_scope: Mapping[str, list[str]]
+) -> set[str]:
+    """Returns the scalar's node, and the rest of its scope if that serves nothing else."""
+    scope = by_scope.get(names.parent_scope(scalar.name), [])
+    inside = {name for name in scope if name in left}
+    if any(is_layer(view, view.nodes[name]) for name in inside):
+        return {scalar.name}
+    readers = [each for name in inside for each in view.consumers(name, control=False)]
+    outside = [each for each in readers if each.name in left and each.name not in inside]
+    serves_more = any(not only_looks(view, each) for each in outside)
+    return {scalar.name} if serves_more else {scalar.name, *inside}
