@@ -5,6 +5,7 @@ Run it with Python 3.7 from anywhere: python tests/golden/make_forms.py [NAME ..
 """
 
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -135,6 +136,9 @@ FORMS = {
 }
 
 
+WHOLE = ("frozen", "saved_model")
+
+
 def build_inference(name):
     """The same network without switches, for the values that are recorded."""
     images = images_placeholder()
@@ -173,6 +177,33 @@ def write_form(name):
     print(name, recorded["logits"][0])
 
 
+def write_whole(name):
+    """Writes `forms/<name>/`: the inference network with its values in the same file or folder."""
+    directory = os.path.join(OUT, name)
+    if not os.path.isdir(directory):
+        os.makedirs(directory)
+    random = np.random.RandomState(11)
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        logits = build_inference(name)
+        for each in tf.global_variables():
+            each.load(build_value(random, each), session)
+        batch = random.normal(size=[3, *SHAPE]).astype(np.float32)
+        recorded = {"images": batch, "logits": session.run(logits, {"images:0": batch})}
+        if name == "frozen":
+            frozen = tf.graph_util.convert_variables_to_constants(
+                session, graph.as_graph_def(), [logits.op.name]
+            )
+            with open(os.path.join(directory, "frozen.pb"), "wb") as file:
+                file.write(frozen.SerializeToString())
+        else:
+            folder = os.path.join(directory, "served")
+            shutil.rmtree(folder, ignore_errors=True)
+            images = graph.get_tensor_by_name("images:0")
+            tf.saved_model.simple_save(session, folder, {"pictures": images}, {"scores": logits})
+    np.savez_compressed(os.path.join(directory, "expected.npz"), **recorded)
+    print(name, recorded["logits"][0])
+
+
 def run_inference(name, prefix, batch, shadows=False):
     """Returns the logits of the inference graph at a checkpoint's values."""
     with tf.Graph().as_default(), tf.Session() as session:
@@ -187,5 +218,5 @@ def run_inference(name, prefix, batch, shadows=False):
 
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
-    for form in sys.argv[1:] or sorted(FORMS):
-        write_form(form)
+    for form in sys.argv[1:] or sorted(FORMS) + list(WHOLE):
+        (write_whole if form in WHOLE else write_form)(form)

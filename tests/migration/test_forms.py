@@ -4,18 +4,20 @@ tests/golden/make_forms.py made them. The expected values are TensorFlow 1.15.5'
 same network, built for inference, at the checkpoint's values.
 """
 
+import dataclasses
 import pathlib
 
 import numpy as np
 import pytest
 
-from slimfix.errors import UsageError
+from slimfix.errors import CheckpointMismatchError, UsageError
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
+from slimfix.migration.sources import Source
 from slimfix.parity import verify_parity
 
 FOLDER = pathlib.Path("tests/golden/forms")
-FORMS = sorted(path.name for path in FOLDER.iterdir())
+FORMS = sorted(path.parent.name for path in FOLDER.glob("*/model.ckpt.meta"))
 LAYERS = [
     "Conv2D",
     "BatchNormalization",
@@ -118,3 +120,38 @@ def test_a_partitioned_variable_is_one(tmp_path):
     whole = migration.read("hidden/weights")
     parts = [migration.read(f"hidden/weights/part_{index}") for index in range(2)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+WHOLE = {"frozen": {"frozen_graph": "frozen.pb"}, "saved_model": {"saved_model": "served"}}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_network_with_its_values_migrates(name, tmp_path):
+    paths = {key: str(FOLDER / name / path) for key, path in WHOLE[name].items()}
+    migration = convert(Source(**paths))
+    wanted = expected(name)
+    check(migration, wanted["images"], wanted["logits"], tmp_path)
+    assert len(migration.variables) == 12  # None for the gamma that the first layer lacks.
+    assert all(fate.migrated for fate in migration.variables)
+
+
+def test_a_training_checkpoint_migrates_by_a_network_function(tmp_path):
+    """Built here with slim on TensorFlow 2, filled with what TensorFlow 1.15.5 saved."""
+
+    def build(images, width, is_training):
+        from slimfix import slim
+
+        with slim.arg_scope([slim.batch_norm], is_training=is_training):
+            net = slim.conv2d(images, width, [3, 2], normalizer_fn=slim.batch_norm, scope="conv")
+            net = slim.flatten(slim.max_pool2d(net, [2, 2], scope="pool"))
+            net = slim.fully_connected(net, 3, scope="hidden")
+            net = slim.batch_norm(net, fused=False, scale=True, scope="norm")
+            return slim.fully_connected(net, 4, activation_fn=None, scope="logits")
+
+    checkpoint = str(FOLDER / "iterator" / "model.ckpt")
+    kwargs = {"width": 5}
+    source = Source(checkpoint, network=build, network_kwargs=kwargs, input_shape=(6, 5, 2))
+    wanted = expected("iterator")
+    check(convert(source), wanted["images"], wanted["logits"], tmp_path)
+    with pytest.raises(CheckpointMismatchError, match="have another shape in checkpoint"):
+        convert(dataclasses.replace(source, network_kwargs={"width": 6}))

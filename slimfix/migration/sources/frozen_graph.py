@@ -103,16 +103,30 @@ def _find_weights(view: GraphView) -> set[str]:
     """Returns the constants that were variables: by the name of their read op, or by their use."""
     found = set()
     for node in view.nodes.values():
-        tensors = [node.inputs[index] for index in _WEIGHT_INPUTS.get(node.op, ())]
+        for index in _WEIGHT_INPUTS.get(node.op, ()):
+            source = _constant(view, node.inputs[index])
+            if source is not None and not _stands_for_nothing(source, node, index):
+                found.add(source.name)
         if node.op == "Identity" and _reads_variable(node):
-            tensors = [node.inputs[0]]
-        for tensor in tensors:
-            source = view.producer(tensor)
-            while source.op == "Identity":
-                source = view.producer(source.inputs[0])
-            if source.op == "Const" and source.attr("value").dtype.name in _FLOATS:
+            source = _constant(view, node.inputs[0])
+            if source is not None:
                 found.add(source.name)
     return found
+
+
+def _constant(view: GraphView, tensor: str) -> Node | None:
+    """Returns the floating-point constant that a tensor is, None for any other."""
+    source = view.producer(tensor)
+    while source.op == "Identity":
+        source = view.producer(source.inputs[0])
+    is_float = source.op == "Const" and source.attr("value").dtype.name in _FLOATS
+    return source if is_float else None
+
+
+def _stands_for_nothing(constant: Node, reader: Node, index: int) -> bool:
+    """A fused batch norm without gamma (or beta) takes ones (or zeros) in its place."""
+    neutral = {1: 1.0, 2: 0.0}.get(index) if reader.op in FUSED_OPS else None
+    return neutral is not None and bool(np.all(constant.attr("value") == neutral))
 
 
 def _reads_variable(node: Node) -> bool:
