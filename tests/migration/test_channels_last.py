@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from slimfix.migration import convert
-from slimfix.migration.channels_last import to_last
 from slimfix.migration.eager import run_eagerly
+from slimfix.migration.layout import to_last
 
 
 def build(x, data_format, is_training=False, fused=True):
