@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any, Callable, Mapping, Sequence
 
@@ -9,15 +10,21 @@ from slimfix.errors import ParityError, UnsupportedEnvironmentError, UsageError,
 from slimfix.folder import check_is_free, new_folder
 from slimfix.migration import Migration, convert
 from slimfix.migration.eager import run_eagerly
+from slimfix.migration.ledger import close_books
 from slimfix.migration.sources import Source
 from slimfix.migration.user_code import import_user_module
 from slimfix.parity import ParityResult, Verdict, read_recording, verify_parity
 from slimfix.report.as_html import format_html
 from slimfix.report.as_json import format_json
+from slimfix.report.migration_json import format_migration_json
 from slimfix.report.result import MigrationResult
 from slimfix.report.summary import describe_verdict
+from slimfix.source import About, check_source, format_source
 
 MODEL_FILE = "model.keras"
+WEIGHTS_FILE = "model.weights.h5"
+SOURCE_FILE = "model.py"
+ACCOUNT_FILE = "migration.json"
 JSON_FILE = "parity.json"
 HTML_FILE = "parity.html"
 
@@ -48,7 +55,8 @@ def migrate(
     Args:
       checkpoint: checkpoint prefix, e.g. 'runs/model.ckpt-100'; None for a frozen graph or a
         SavedModel.
-      output_dir: folder to make; holds model.keras, parity.json and parity.html afterwards.
+      output_dir: folder to make; holds model.keras, model.weights.h5, model.py,
+        migration.json, parity.json and parity.html afterwards.
       meta: path of the graph; None for `checkpoint` + '.meta'.
       inputs: tensor names, or one; () to find them.
       outputs: end points, or one: tensor names, scopes that one tensor leaves, or regular
@@ -84,13 +92,20 @@ def migrate(
         checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
     )
     migration = convert(source, inputs, outputs, values)
+    account = close_books(
+        migration.variables, migration.plan, migration.model, migration.checkpoint.variables
+    )
     with new_folder(output_dir) as folder:
         model_path = os.path.join(folder, MODEL_FILE)
         run_eagerly(migration.model.save, model_path)
         parity = verify_parity(model_path, migration, recorded)
         if not parity.passed:
             raise _parity_error(_result(migration, parity, files={}))
+        _write_source(migration, folder)
         result = _result(migration, parity, _files(output_dir))
+        sha256 = {name: _sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
+        text = format_migration_json(migration, account, sha256, parity.versions)
+        _write(os.path.join(folder, ACCOUNT_FILE), text)
         _write(os.path.join(folder, JSON_FILE), format_json(result))
         _write(os.path.join(folder, HTML_FILE), format_html(result))
     return result
@@ -116,9 +131,33 @@ def _check_environment() -> None:
         )
 
 
+def _write_source(migration: Migration, folder: str) -> None:
+    """Writes weights and source, and proves that together they are the model.
+
+    Raises: MigrationError: they are not.
+    """
+    weights_path = os.path.join(folder, WEIGHTS_FILE)
+    run_eagerly(migration.model.save_weights, weights_path)
+    about = About(migration.checkpoint.prefix, migration.model.name, WEIGHTS_FILE)
+    source = format_source(migration.plan, about)
+    run_eagerly(check_source, source, migration.model, weights_path)
+    _write(os.path.join(folder, SOURCE_FILE), source)
+
+
+def _sha256(path: str) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def _files(output_dir: str) -> dict[str, str]:
     return {
         os.path.join(output_dir, MODEL_FILE): "Keras 3 model; loads with plain Keras",
+        os.path.join(output_dir, WEIGHTS_FILE): "its weights alone",
+        os.path.join(output_dir, SOURCE_FILE): "Keras source that builds it",
+        os.path.join(output_dir, ACCOUNT_FILE): "what became of every variable",
         os.path.join(output_dir, JSON_FILE): "parity report for programs",
         os.path.join(output_dir, HTML_FILE): "parity report for people",
     }

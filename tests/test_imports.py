@@ -25,8 +25,9 @@ ALLOWED = {
     "freezing": BASE | {"scopes", "graphdef", "graph"},
     "migration": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
     "parity": BASE | {"checkpoint", "graphdef", "migration"},
+    "source": BASE | {"migration"},
     "report": BASE | {"migration", "parity"},
-    "pipeline": BASE | {"folder", "migration", "parity", "report"},
+    "pipeline": BASE | {"folder", "migration", "parity", "report", "source"},
     "commands": BASE | {"checkpoint", "pipeline", "report", "compat", "graph"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.

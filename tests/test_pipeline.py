@@ -13,6 +13,8 @@ from slimfix.pipeline import migrate
 
 MICRO = sorted(os.listdir("tests/golden/micro"))
 GOOD = "tests/golden/digits/good"
+FILES = ["model.keras", "model.weights.h5", "model.py"]
+FILES += ["migration.json", "parity.json", "parity.html"]
 
 
 def test_there_is_a_micro_net_for_every_variant():
@@ -45,10 +47,8 @@ def test_digits_net_answers_as_before(tmp_path):
 
     output = str(tmp_path / "out")
     result = migrate(f"{GOOD}/model.ckpt", output, recording=f"{GOOD}/recording.npz")
-    assert sorted(os.listdir(output)) == ["model.keras", "parity.html", "parity.json"]
-    assert list(result.files) == [
-        f"{output}/{name}" for name in ("model.keras", "parity.json", "parity.html")
-    ]
+    assert sorted(os.listdir(output)) == sorted(FILES)
+    assert list(result.files) == [f"{output}/{name}" for name in FILES]
     digits = np.load("tests/golden/digits/digits.npz")
     images = digits["test_images"].reshape(-1, 8, 8, 1).astype(np.float32) / 16
     logits = keras.models.load_model(f"{output}/model.keras").predict(images, verbose=0)

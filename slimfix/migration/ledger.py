@@ -1,8 +1,9 @@
-"""The books of a migration: every variable has one fate, every weight one source, and both agree."""
+"""The books of a migration: every variable has one fate and every weight one source."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import Any, Collection, Mapping, Sequence
 
 from slimfix import names
@@ -85,49 +86,62 @@ def close_books(
       plan: says which variable fills which weight.
       model: the Keras model.
       in_checkpoint: names of all variables of the checkpoint.
-    Raises: MigrationError: a variable has no fate, or two; a weight has no source, or one that the
-      variable's fate does not know.
+    Raises: MigrationError: a variable has no fate, or two; a weight has no source, or two; a
+      variable fills a weight that is not there.
     """
-    sources = _sources(plan, model)
-    by_weight = {source.weight: source for source in sources}
-    wrong = _variables_wrong(variables, in_checkpoint)
-    paths = [w.path for w in model.weights if w.path not in random_states(model)]
-    wrong += [f"Keras '{path}': no variable fills it" for path in paths if path not in by_weight]
-    wrong += [f"Keras '{path}': not in the model" for path in by_weight if path not in paths]
-    told = {(fate.variable, weight) for fate in variables for weight in fate.weights}
-    filled = {(source.variable, source.weight) for source in sources}
-    wrong += [f"'{v}' fills Keras '{w}' by its fate alone" for v, w in sorted(told - filled)]
-    wrong += [f"'{v}' fills Keras '{w}' by the plan alone" for v, w in sorted(filled - told)]
+    sources, wrong = _sources(variables, plan, model)
+    wrong = [*_variables_wrong(variables, in_checkpoint), *wrong]
     if wrong:
         raise MigrationError(
             explain(
-                f"The account of variables and weights does not close in {count(len(wrong), 'item')}",
+                f"The account of variables and weights does not close: {count(len(wrong), 'item')}",
                 wrong,
-                cause="a converter of slimfix forgot, or made up, a weight.",
+                cause="a converter of slimfix forgot a weight, or made one up.",
                 fix="report it, with the graph.",
             )
         )
-    counts = {fate: 0 for fate in FATES}
-    for variable in variables:
-        counts[fate_of(variable)] += 1
-    ordered = sorted(sources, key=lambda source: paths.index(source.weight))
-    return MigrationAccount(tuple(variables), tuple(ordered), counts)
+    counts = Counter(fate_of(variable) for variable in variables)
+    return MigrationAccount(tuple(variables), sources, {fate: counts[fate] for fate in FATES})
 
 
-def _sources(plan: ModelPlan, model: Any) -> list[WeightSource]:
-    found: dict[str, WeightSource] = {}
+def _sources(
+    variables: Sequence[VariableFate], plan: ModelPlan, model: Any
+) -> tuple[tuple[WeightSource, ...], list[str]]:
+    """Returns the source of each weight of the model, and what is wrong with them."""
+    fillers: dict[str, list[VariableFate]] = {}
+    for fate in variables:
+        for weight in fate.weights:
+            fillers.setdefault(weight, []).append(fate)
+    records = {
+        f"{layer.name}/{record.name}": record for layer in plan.layers for record in layer.weights
+    }
+    layers = {layer.name: layer for layer in model.layers}
+    paths: dict[str, str] = {}  # What fates call a weight, by its path in Keras.
     for layer in plan.layers:
         for record in layer.weights:
-            weight = getattr(model.get_layer(layer.name), record.name)
-            found[weight.path] = WeightSource(
-                weight=weight.path,
-                shape=tuple(weight.shape),
-                dtype=str(weight.dtype),
-                variable=record.variable,
-                permutation=record.permutation,
-                reshaped=len(record.permutation or record.shape) != len(record.shape),
-            )
-    return list(found.values())
+            own = f"{layer.name}/{record.name}"
+            made = getattr(layers.get(layer.name), record.name, None)
+            paths[own if made is None else made.path] = own
+    wrong, found = [], []
+    skipped = random_states(model)
+    for weight in model.weights:
+        if weight.path in skipped:
+            continue
+        own = paths.pop(weight.path, "")
+        sources = fillers.pop(own, [])
+        if len(sources) != 1:
+            told = ", ".join(f"'{fate.variable}'" for fate in sources) or "no variable"
+            wrong.append(f"Keras '{weight.path}': filled by {told}")
+            continue
+        permutation = records[own].permutation
+        moved = tuple(sources[0].shape[axis] for axis in permutation) or sources[0].shape
+        shape = tuple(weight.shape)
+        variable = sources[0].variable
+        reshaped = moved != shape
+        found.append(WeightSource(own, shape, str(weight.dtype), variable, permutation, reshaped))
+    wrong += [f"Keras '{own}': planned, but not in the model" for own in paths.values()]
+    wrong += [f"Keras '{own}': has a variable, but is not in the model" for own in fillers]
+    return tuple(found), wrong
 
 
 def _variables_wrong(
@@ -135,7 +149,7 @@ def _variables_wrong(
 ) -> list[str]:
     told = [fate.variable for fate in variables]
     wrong = [f"'{fate.variable}': no fate" for fate in variables if fate_of(fate) == "lost"]
-    wrong += [f"'{name}': two fates" for name in sorted({n for n in told if told.count(n) > 1})]
+    wrong += [f"'{name}': {number} fates" for name, number in Counter(told).items() if number > 1]
     wrong += [f"'{name}': no fate" for name in sorted(set(in_checkpoint) - set(told))]
     wrong += [f"'{name}': not in the checkpoint" for name in sorted(set(told) - set(in_checkpoint))]
     return wrong

@@ -11,7 +11,7 @@ from slimfix.migration.records import ModelPlan
 from slimfix.source import layout
 from slimfix.source.blocks import group_by_scope
 from slimfix.source.body import write_function, write_model
-from slimfix.source.functions import find_functions
+from slimfix.source.functions import Module, find_functions
 from slimfix.source.identifiers import Identifiers, identifier
 from slimfix.source.literals import Literals, escaped, quoted
 
@@ -96,7 +96,7 @@ def _docstring(plan: ModelPlan, about: About) -> list[str]:
     return [*lines, '"""']
 
 
-def _build_model(plan, module, about, literals) -> list[str]:
+def _build_model(plan: ModelPlan, module: Module, about: About, literals: Literals) -> list[str]:
     identifiers = Identifiers(module.functions)
     inputs = {
         record.tensor: "inputs"
