@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping
 
+from slimfix import names
 from slimfix.errors import count
 from slimfix.source import layout
-from slimfix.source.calls import called
+from slimfix.source.calls import called, given, layer_arguments
 from slimfix.source.functions import Function, split_name
-from slimfix.source.identifiers import Identifiers
+from slimfix.source.identifiers import Identifiers, identifier
 from slimfix.source.literals import escaped, quoted
 from slimfix.source.loops import Loop, Statement, find_loops
 from slimfix.source.steps import Body, Step
@@ -42,7 +43,7 @@ def write_function(function: Function, functions: Mapping[str, Function]) -> lis
     scope = escaped(body.scope)
     statements = find_loops(body.steps, body.outputs)
     variables = name_tensors(body, statements, inputs, identifiers, body.scope)
-    writer = _Writer(functions, variables, body.base)
+    writer = _Writer(functions, variables, identifiers, body.base)
     lines = [
         *layout.call(f"def {function.name}", signature, ":", depth=0),
         layout.plain(f'"""{scope}, and {count(function.calls - 1, "scope")} like it."""'),
@@ -72,7 +73,7 @@ def write_model(
     identifiers = Identifiers([*inputs.values(), *functions])
     statements = find_loops(body.steps, body.outputs)
     variables = name_tensors(body, statements, inputs, identifiers, "")
-    writer = _Writer(functions, variables, "")
+    writer = _Writer(functions, variables, identifiers, "")
     lines: list[str] = []
     section = ""
     for statement in statements:
@@ -90,11 +91,14 @@ class _Writer:
     Attributes:
       functions: by name.
       variables: by tensor.
+      identifiers: knows the names that are taken.
       base: what the variable `name` holds; '' where there is none.
+      layers: variable by name, of the layers that are called more than once.
     """
 
     functions: Mapping[str, Function]
     variables: Mapping[str, str]
+    identifiers: Identifiers
     base: str
     layers: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -117,11 +121,23 @@ class _Writer:
 
     def _step(self, step: Step, before: str, sources: list[str], depth: int = 1) -> list[str]:
         name = step.arguments.get("name") or self._name(step.name)
+        if step.shared:
+            return self._shared(step, name, before, sources)
         if step.callee in self.functions:
             function = self.functions[step.callee]
             arguments = [*sources, name, *_function_arguments(function, step)]
             return layout.call(before + step.callee, arguments, depth=depth)
         return called(step, name, before, sources, depth)
+
+    def _shared(self, step: Step, name: str, before: str, sources: list[str]) -> list[str]:
+        """Makes a layer at its first call, and calls the same one again."""
+        lines: list[str] = []
+        if step.name not in self.layers:
+            wish = identifier(f"{names.last_part(step.scope)}_layer")
+            own = self.identifiers.free(wish, {*self.variables.values(), *self.layers.values()})
+            self.layers[step.name] = own
+            lines = layout.call(f"{own} = {step.callee}", layer_arguments(step, name))
+        return [*lines, layout.plain(before + self.layers[step.name] + given(sources))]
 
     def _name(self, name: str) -> str:
         """Returns the source of a layer's name."""

@@ -19,11 +19,19 @@ def called(step: Step, name: str, before: str, sources: Sequence[str], depth: in
       sources: the variables that it is called on.
       depth: of indentation.
     """
+    if step.callee.startswith("ops.") and step.name:
+        operation = f"{step.callee}({', '.join(_operation_arguments(step, sources))})"
+        return layout.call(before + "named", [name, operation], depth=depth)
     if step.callee.startswith("ops."):
         return layout.call(before + step.callee, _operation_arguments(step, sources), depth=depth)
-    given = ", ".join(sources)
-    after = f"({given})" if len(sources) == 1 else f"([{given}])"
-    return layout.call(before + step.callee, layer_arguments(step, name), after, depth)
+    arguments = layer_arguments(step, name)
+    return layout.call(before + step.callee, arguments, given(sources), depth)
+
+
+def given(sources: Sequence[str]) -> str:
+    """Returns the call of a layer: on one tensor, or on a list of several."""
+    joined = ", ".join(sources)
+    return f"({joined})" if len(sources) == 1 else f"([{joined}])"
 
 
 def layer_arguments(step: Step, name: str) -> list[str]:

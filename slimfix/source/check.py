@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Mapping
 
 import numpy as np
 
@@ -62,11 +62,22 @@ def _different_layers(model: Any, rebuilt: Any) -> list[str]:
     if saved == own:
         return []
     items = [
-        f"'{a['name']}': saved {json.dumps(a)}; model.py {json.dumps(b)}"
-        for a, b in zip(saved["config"]["layers"], own["config"]["layers"])
-        if a != b
+        item
+        for each, other in zip(saved["config"]["layers"], own["config"]["layers"])
+        for item in _different_settings(each, other)
     ]
     return items or ["inputs, outputs or name of the model"]
+
+
+def _different_settings(saved: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
+    """Returns a line for each setting of a layer, and each part of its place, that differs."""
+    pairs = [(key, saved["config"].get(key), value) for key, value in own["config"].items()]
+    pairs += [(key, saved[key], own[key]) for key in ("class_name", "inbound_nodes")]
+    return [
+        f"'{saved['name']}' {key}: saved {json.dumps(wanted)}; model.py {json.dumps(found)}"
+        for key, wanted, found in pairs
+        if wanted != found
+    ]
 
 
 def _different_weights(model: Any, rebuilt: Any) -> list[str]:

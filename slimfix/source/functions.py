@@ -11,9 +11,10 @@ from slimfix.source.blocks import Block
 from slimfix.source.identifiers import Identifiers, function_name, parameter_names
 from slimfix.source.literals import Literals, quoted
 from slimfix.source.signatures import is_required
-from slimfix.source.steps import Body, Step, body_of, find_readers, step_of
+from slimfix.source.steps import Body, Step, body_of, find_readers, operations_need_names, step_of
 
 _LONGEST_SECTION = 16  # Steps; a longer block is headed by its inner blocks.
+_LONGEST_WITHOUT = 6  # Steps; a shorter model has no headings.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,7 @@ def find_functions(plan: ModelPlan, tree: Block, dtype: str, literals: Literals)
       literals: makes the text of settings.
     """
     readers = find_readers(plan)
+    named = operations_need_names(plan)
     functions: dict[str, Function] = {}
     identifiers = Identifiers()
     steps_of: dict[int, tuple[Step, ...]] = {}  # By id of the block: what stands for it.
@@ -84,7 +86,7 @@ def find_functions(plan: ModelPlan, tree: Block, dtype: str, literals: Literals)
                 for step in (
                     steps_of[id(item)]
                     if isinstance(item, Block)
-                    else (step_of(item, dtype, literals),)
+                    else (step_of(item, dtype, literals, named),)
                 )
             ]
             body = body_of(block, steps, readers)
@@ -93,19 +95,15 @@ def find_functions(plan: ModelPlan, tree: Block, dtype: str, literals: Literals)
             bodies = [body for _, body in members]
             if len(bodies) == 1:
                 block, body = members[0]
-                steps_of[id(block)] = _in_section(block, body.steps)
+                section = "" if block is tree else block.scope
+                steps_of[id(block)] = _in_section(section, body.steps)
                 continue
             is_branch = any(_is_branch(block, body, readers) for block, body in members)
             function, arguments = _function(bodies, is_branch, functions, identifiers)
             functions[function.name] = function
             for (block, body), own in zip(members, arguments):
                 steps_of[id(block)] = (_call(function, body, own),)
-    whole = body_of(tree, steps_of[id(tree)], readers)
-    steps = [
-        dataclasses.replace(s, section="" if s.section == tree.scope else s.section)
-        for s in whole.steps
-    ]
-    return Module(functions, dataclasses.replace(whole, steps=tuple(steps)))
+    return Module(functions, body_of(tree, steps_of[id(tree)], readers))
 
 
 def _is_branch(block: Block, body: Body, readers: Mapping[str, set[int]]) -> bool:
@@ -114,11 +112,11 @@ def _is_branch(block: Block, body: Body, readers: Mapping[str, set[int]]) -> boo
     return any(readers[tensor] - inside for tensor in body.inputs)
 
 
-def _in_section(block: Block, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """Puts the steps of a block under its scope as a heading, unless they are too many."""
-    if len(steps) > _LONGEST_SECTION:
+def _in_section(section: str, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Puts steps under a heading, unless they are so many that inner headings serve better."""
+    if len(steps) > (_LONGEST_SECTION if section else _LONGEST_WITHOUT):
         return steps
-    return tuple(dataclasses.replace(step, section=block.scope) for step in steps)
+    return tuple(dataclasses.replace(step, section=section) for step in steps)
 
 
 def _by_height(tree: Block) -> list[list[Block]]:

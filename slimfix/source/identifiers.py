@@ -11,7 +11,19 @@ from slimfix import names
 from slimfix.source.steps import Step
 
 # What the module itself uses.
-_TAKEN = {"build_model", "i", "inputs", "keras", "layers", "name", "np", "ops", "scope", "x"}
+_TAKEN = {
+    "build_model",
+    "i",
+    "inputs",
+    "keras",
+    "layers",
+    "name",
+    "named",
+    "np",
+    "ops",
+    "scope",
+    "x",
+}
 _SHORT = {
     "AveragePooling2D": "avg_pool",
     "BatchNormalization": "bn",

@@ -7,7 +7,8 @@ from typing import Any, Iterable, Mapping
 import numpy as np
 
 _INLINE = 8  # Elements of an array or a list that is written where it is used.
-_WIDTH = 96
+_INLINE_WIDTH = 60
+_WIDTH = 96  # Of the lines of a constant.
 
 
 class Literals:
@@ -48,9 +49,9 @@ class Literals:
         items = [self.text(item) for item in value]
         if isinstance(value, tuple):
             return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
-        if len(items) > _INLINE:
-            return self._constant(_wrapped(items))
-        return f"[{', '.join(items)}]"
+        inline = f"[{', '.join(items)}]"
+        is_short = len(items) <= _INLINE and len(inline) <= _INLINE_WIDTH
+        return inline if is_short else self._constant(_wrapped(items))
 
     def _mapping(self, value: Mapping[str, Any]) -> str:
         if value.get("module") == "keras.regularizers" and not value.get("registered_name"):
@@ -65,13 +66,14 @@ class Literals:
         self.uses_numpy = True
         dtype = quoted(value.dtype.name)
         flat = value.ravel()
+        items = [_element(element) for element in flat]
         if value.size > 1 and flat.tobytes() == np.full_like(flat, flat[0]).tobytes():
-            return f"np.full({self.text(value.shape)}, {self.text(flat[0])}, {dtype})"
-        if value.size <= _INLINE:
-            return f"np.array({_nested(value)}, {dtype})"
-        listed = _wrapped([self.text(item) for item in flat])
+            return f"np.full({self.text(value.shape)}, {items[0]}, {dtype})"
+        inline = f"np.array({_nested(items, value.shape)}, {dtype})"
+        if value.size <= _INLINE and len(inline) <= _INLINE_WIDTH:
+            return inline
         shape = f".reshape({self.text(value.shape)})" if value.ndim != 1 else ""
-        return self._constant(f"np.array({listed}, {dtype}){shape}")
+        return self._constant(f"np.array({_wrapped(items)}, {dtype}){shape}")
 
     def _constant(self, text: str) -> str:
         if text not in self._names:
@@ -81,11 +83,21 @@ class Literals:
         return self._names[text]
 
 
-def _nested(value: np.ndarray) -> str:
-    if value.ndim == 0:
-        item = value.item()
-        return _float(item) if isinstance(item, float) else repr(item)
-    return "[" + ", ".join(_nested(np.asarray(row)) for row in value) + "]"
+def _nested(items: list[str], shape: tuple[int, ...]) -> str:
+    if not shape:
+        return items[0]
+    size = len(items) // shape[0] if shape[0] else 0
+    rows = [_nested(items[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]
+    return "[" + ", ".join(rows) + "]"
+
+
+def _element(value: np.generic) -> str:
+    """Returns the shortest text that gives the same element of an array of its dtype."""
+    item = value.item()
+    if not isinstance(item, float):
+        return repr(item)
+    short = str(value)
+    return short if np.isfinite(item) and value.dtype.type(float(short)) == value else _float(item)
 
 
 def _wrapped(items: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from slimfix.source.body import write_function, write_model
 from slimfix.source.functions import Module, find_functions
 from slimfix.source.identifiers import Identifiers, identifier
 from slimfix.source.literals import Literals, escaped, quoted
+from slimfix.source.steps import operations_need_names
 
 _MAIN = """
 if __name__ == "__main__":
@@ -21,6 +22,13 @@ if __name__ == "__main__":
     model.load_weights({weights})
     model.summary()
 """
+_NAMED = '''\
+def named(name, result):
+    """Names the operation that gave `result`, for Keras would number it, and hit a layer's name."""
+    tensor = result[0] if isinstance(result, (list, tuple)) else result
+    tensor._keras_history.operation.name = name
+    return result
+'''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +61,8 @@ def format_source(plan: ModelPlan, about: About) -> str:
     dtype = next((r.dtype for r in plan.inputs if r.dtype == "float64"), "float32")
     module = find_functions(plan, group_by_scope(plan), dtype, literals)
     parts: list[list[str]] = []
+    if operations_need_names(plan):
+        parts.append(_NAMED.splitlines())
     for function in module.functions.values():
         parts.append(write_function(function, module.functions))
     parts.append(_build_model(plan, module, about, literals))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Mapping, Sequence
 
 from slimfix.migration.planner import layer_name
@@ -17,7 +18,8 @@ class Step:
 
     Attributes:
       callee: 'layers.Conv2D', 'ops.add', or the name of a function of the module.
-      name: of the layer; of a function, what the names of its layers begin with or hold.
+      name: of the layer, or '' for an operation that needs none; of a function, what the names of
+        its layers begin with or hold.
       scope: of the op, or of the block that the function stands for.
       section: scope of the block that the step is written under.
       inputs: tensor names.
@@ -55,13 +57,14 @@ class Body:
     outputs: tuple[str, ...]
 
 
-def step_of(call: Call, dtype: str, literals: Literals) -> Step:
+def step_of(call: Call, dtype: str, literals: Literals, named: bool) -> Step:
     """Returns the step that calls one layer or operation.
 
     Args:
       call: of the plan.
       dtype: of the model's layers; 'float32' is left to Keras.
       literals: makes the text of settings.
+      named: whether operations need names; see `operations_need_names`.
     """
     record = call.record
     config = {
@@ -76,14 +79,26 @@ def step_of(call: Call, dtype: str, literals: Literals) -> Step:
             config["dtype"] = dtype
     return Step(
         callee=record.target,
-        name="" if record.target.startswith("ops.") else record.name,
-        scope=call.scope,
+        name=record.name if named or record.target.startswith("layers.") else "",
+        scope=call.scope or record.scope,
         section="",
         inputs=record.inputs,
         outputs=record.outputs,
         arguments={key: literals.text(value) for key, value in config.items()},
         shared=call.shared,
     )
+
+
+def operations_need_names(plan: ModelPlan) -> bool:
+    """Tells whether Keras's own name of an operation, such as 'add_3', may be that of a layer."""
+    operations = {record.target for record in plan.layers if record.target.startswith("ops.")}
+    kinds = {_letters(target.rpartition(".")[2]) for target in operations}
+    records = (*plan.inputs, *(r for r in plan.layers if r.target not in operations))
+    return any(_letters(record.name) in kinds for record in records)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"_\d+$", "", name).replace("_", "").lower()
 
 
 def base_name(block: Block) -> str:
