@@ -47,7 +47,7 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         for record in plan.inputs
     }
     inputs = [tensors[record.tensor] for record in plan.inputs]
-    dtype = next((r.dtype for r in plan.inputs if r.dtype == "float64"), "float32")
+    dtype = layer_dtype(plan)
     layers: dict[str, Any] = {}
     calls: dict[str, int] = {}
     probes: list[Probe] = []
@@ -71,6 +71,11 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
     single_input = inputs[0] if len(inputs) == 1 else inputs
     single_output = outputs[0] if len(outputs) == 1 else outputs
     return keras.Model(single_input, single_output, name=name), tuple(probes)
+
+
+def layer_dtype(plan: ModelPlan) -> str:
+    """Returns what the layers compute in: 'float64' if an input is, else 'float32'."""
+    return "float64" if any(record.dtype == "float64" for record in plan.inputs) else "float32"
 
 
 def _name_of(tensor: Any, record: LayerRecord) -> str:

@@ -14,7 +14,7 @@ from slimfix.source.identifiers import Identifiers, identifier
 from slimfix.source.literals import escaped, quoted
 from slimfix.source.loops import Loop, Statement, find_loops
 from slimfix.source.steps import Body, Step
-from slimfix.source.variables import first_step, name_tensors, outputs_of
+from slimfix.source.variables import first_step, name_tensors
 
 _NUMBER = "\0"  # Stands for the number of a loop in a layer's name.
 _INPUTS = "xyz"
@@ -48,16 +48,13 @@ def write_function(function: Function, functions: Mapping[str, Function]) -> lis
         *layout.call(f"def {function.name}", signature, ":", depth=0),
         layout.plain(f'"""{scope}, and {count(function.calls - 1, "scope")} like it."""'),
     ]
+    last = statements[-1]
+    returns = isinstance(last, Step) and last.outputs == body.outputs
     for statement in statements:
-        is_last = statement is statements[-1] and outputs_of(statement) == body.outputs
-        lines += writer.statement(statement, returns=is_last and isinstance(statement, Step))
-    if not lines[-1].startswith("    return") and not _returns(statements[-1], body):
+        lines += writer.statement(statement, returns=returns and statement is last)
+    if not returns:
         lines.append(layout.plain("return " + ", ".join(variables[t] for t in body.outputs)))
     return lines
-
-
-def _returns(statement: Statement, body: Body) -> bool:
-    return isinstance(statement, Step) and outputs_of(statement) == body.outputs
 
 
 def write_model(
@@ -137,7 +134,7 @@ class _Writer:
             own = self.identifiers.free(wish, {*self.variables.values(), *self.layers.values()})
             self.layers[step.name] = own
             lines = layout.call(f"{own} = {step.callee}", layer_arguments(step, name))
-        return [*lines, layout.plain(before + self.layers[step.name] + given(sources))]
+        return [*lines, layout.plain(before + self.layers[step.name] + given(step, sources))]
 
     def _name(self, name: str) -> str:
         """Returns the source of a layer's name."""

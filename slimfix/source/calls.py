@@ -25,13 +25,13 @@ def called(step: Step, name: str, before: str, sources: Sequence[str], depth: in
     if step.callee.startswith("ops."):
         return layout.call(before + step.callee, _operation_arguments(step, sources), depth=depth)
     arguments = layer_arguments(step, name)
-    return layout.call(before + step.callee, arguments, given(sources), depth)
+    return layout.call(before + step.callee, arguments, given(step, sources), depth)
 
 
-def given(sources: Sequence[str]) -> str:
-    """Returns the call of a layer: on one tensor, or on a list of several."""
+def given(step: Step, sources: Sequence[str]) -> str:
+    """Returns what a layer is called on: one tensor, or a list of several."""
     joined = ", ".join(sources)
-    return f"({joined})" if len(sources) == 1 else f"([{joined}])"
+    return f"([{joined}])" if step.takes_list else f"({joined})"
 
 
 def layer_arguments(step: Step, name: str) -> list[str]:
@@ -48,7 +48,7 @@ def layer_arguments(step: Step, name: str) -> list[str]:
 def _operation_arguments(step: Step, sources: Sequence[str]) -> list[str]:
     """Returns an operation's arguments: its tensors are its first parameters that are not set."""
     arguments: list[str] = []
-    tensors = list(sources)
+    tensors = [f"[{', '.join(sources)}]"] if step.takes_list else list(sources)
     positional = True
     for key, default in defaults(step.callee).items():
         text = step.arguments.get(key)

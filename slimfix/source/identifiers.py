@@ -74,7 +74,7 @@ def function_name(scopes: Sequence[str], steps: Sequence[Step], is_branch: bool)
     'bottleneck_v1', or 'block' if that is nothing. A branch is named with the block that it is a
     branch of, 'mixed_6_branch_1', for `branch_1` is what its result is called.
     """
-    simple = all(step.callee.startswith(("layers.", "ops.")) for step in steps)
+    simple = all("." in step.callee for step in steps)
     if simple and len(steps) <= _LONGEST:
         return "_".join(_kind(step) for step in steps)
     own = _common([names.last_part(scope) for scope in scopes])

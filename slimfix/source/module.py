@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import textwrap
 from typing import Sequence
 
+from slimfix.migration.build import layer_dtype
 from slimfix.migration.records import ModelPlan
 from slimfix.source import layout
 from slimfix.source.blocks import group_by_scope
@@ -49,8 +49,8 @@ class About:
 def format_source(plan: ModelPlan, about: About) -> str:
     """Returns the source of a module whose `build_model()` makes the planned model.
 
-    It imports keras, and NumPy where constants need it, and nothing else. The same plan gives the
-    same text. Blocks of layers that follow one slim scope stand together; blocks that are alike
+    It imports keras, and NumPy where constants need it; slimfix only for a layer of slimfix. The
+    same plan gives the same text. Blocks of layers that follow one slim scope stand together; blocks that are alike
     become a function, and calls that differ by a number in a scope become a loop.
 
     Args:
@@ -58,8 +58,7 @@ def format_source(plan: ModelPlan, about: About) -> str:
       about: for people.
     """
     literals = Literals()
-    dtype = next((r.dtype for r in plan.inputs if r.dtype == "float64"), "float32")
-    module = find_functions(plan, group_by_scope(plan), dtype, literals)
+    module = find_functions(plan, group_by_scope(plan), layer_dtype(plan), literals)
     parts: list[list[str]] = []
     if operations_need_names(plan):
         parts.append(_NAMED.splitlines())
@@ -71,11 +70,13 @@ def format_source(plan: ModelPlan, about: About) -> str:
     imports = ["import keras"]
     if literals.uses_numpy:
         imports.append("import numpy as np")
-    text = "\n".join("\n".join(part) + "\n\n" for part in parts)
-    used = [room for room in ("layers", "ops") if re.search(rf"\b{room}\.", text)]
+    rooms = {record.target.partition(".")[0] for record in plan.layers}
+    own = ["", "import slimfix"] if "slimfix" in rooms else []
+    used = sorted(rooms - {"slimfix"})
     if used:
         imports.append(f"from keras import {', '.join(used)}")
-    head = [*_docstring(plan, about), "", *imports, "", ""]
+    text = "\n".join("\n".join(part) + "\n\n" for part in parts)
+    head = [*_docstring(plan, about), "", *imports, *own, "", ""]
     return "\n".join(head) + "\n" + text.rstrip("\n") + "\n\n" + _main(about)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 
+import slimfix
 from slimfix.source.literals import Literals
 
 
@@ -13,23 +14,24 @@ def defaults(target: str) -> dict[str, str | None]:
     """Returns the source text of each parameter's default, in the order of the parameters.
 
     Args:
-      target: 'layers.Conv2D' or 'ops.add'.
+      target: 'layers.Conv2D' or 'ops.add', below keras; 'slimfix.X' for a layer of slimfix.
     Returns: None for a parameter without a default. Those behind **kwargs are not there, but for
       `trainable`, which every layer takes.
     """
     import keras
 
     room, _, name = target.partition(".")
+    called = getattr(slimfix if room == "slimfix" else getattr(keras, room), name)
     plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     literals = Literals()
     found = {
         parameter.name: None
         if parameter.default is inspect.Parameter.empty
         else literals.text(parameter.default)
-        for parameter in inspect.signature(getattr(getattr(keras, room), name)).parameters.values()
+        for parameter in inspect.signature(called).parameters.values()
         if parameter.kind in plain
     }
-    return {**found, "trainable": "True"} if room == "layers" else found
+    return {**found, "trainable": "True"} if room != "ops" else found
 
 
 def is_required(target: str, parameter: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from typing import Mapping, Sequence
 
 from slimfix.migration.planner import layer_name
-from slimfix.migration.records import ModelPlan
+from slimfix.migration.records import LayerRecord, ModelPlan
 from slimfix.source.blocks import Block, Call
 from slimfix.source.literals import Literals
 
@@ -25,6 +25,7 @@ class Step:
       inputs: tensor names.
       outputs: tensor names.
       arguments: source text by parameter; those that are the callee's default are there too.
+      takes_list: whether the inputs are one argument, a list.
       shared: whether the same layer is called elsewhere.
     """
 
@@ -35,6 +36,7 @@ class Step:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     arguments: Mapping[str, str]
+    takes_list: bool = False
     shared: bool = False
 
 
@@ -72,29 +74,38 @@ def step_of(call: Call, dtype: str, literals: Literals, named: bool) -> Step:
         for key, value in record.config.items()
         if value is not None or key.endswith("_regularizer")
     }
-    if record.target.startswith("layers."):
+    is_operation = record.target.startswith("ops.")
+    if not is_operation:
         if record.weights:
             config.setdefault("trainable", True)  # So that frozen layers compare with others.
         if dtype != "float32":
             config["dtype"] = dtype
     return Step(
         callee=record.target,
-        name=record.name if named or record.target.startswith("layers.") else "",
+        name=record.name if named or not is_operation else "",
         scope=call.scope or record.scope,
         section="",
         inputs=record.inputs,
         outputs=record.outputs,
         arguments={key: literals.text(value) for key, value in config.items()},
+        takes_list=_takes_list(record),
         shared=call.shared,
     )
+
+
+def _takes_list(record: LayerRecord) -> bool:
+    """As `build_model` calls it."""
+    is_layer = not record.target.startswith("ops.")
+    return (is_layer and len(record.inputs) > 1) or record.target == "ops.stack"
 
 
 def operations_need_names(plan: ModelPlan) -> bool:
     """Tells whether Keras's own name of an operation, such as 'add_3', may be that of a layer."""
     operations = {record.target for record in plan.layers if record.target.startswith("ops.")}
     kinds = {_letters(target.rpartition(".")[2]) for target in operations}
-    records = (*plan.inputs, *(r for r in plan.layers if r.target not in operations))
-    return any(_letters(record.name) in kinds for record in records)
+    taken = [record.name for record in plan.inputs]
+    taken += [record.name for record in plan.layers if record.target not in operations]
+    return any(_letters(name) in kinds for name in taken)
 
 
 def _letters(name: str) -> str:
