@@ -50,7 +50,7 @@ def format_source(plan: ModelPlan, about: About) -> str:
     """Returns the source of a module whose `build_model()` makes the planned model.
 
     It imports keras, and NumPy where constants need it; slimfix only for a layer of slimfix. The
-    same plan gives the same text. Blocks of layers that follow one slim scope stand together; blocks that are alike
+    same plan gives the same text. Layers of one slim scope stand together; blocks that are alike
     become a function, and calls that differ by a number in a scope become a loop.
 
     Args:

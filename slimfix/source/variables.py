@@ -49,18 +49,21 @@ def name_tensors(
             last_read[tensor] = max(position, last_read.get(tensor, 0))
             readers[tensor] = readers.get(tensor, 0) + 1
     variables = dict(inputs)
+    live = dict(inputs)
     origins: dict[str, str] = {}  # The scope that a variable is named by.
     sections: dict[str, str] = {}  # Where the value that a variable holds was made.
     for position, statement in enumerate(statements):
         step = first_step(statement)
         sources = list(dict.fromkeys(step.inputs))
-        held = {name for t, name in variables.items() if last_read.get(t, -1) > position}
+        live = {t: name for t, name in live.items() if last_read.get(t, -1) > position}
+        held = set(live.values())
         outputs = outputs_of(statement)
         if len(outputs) > 1:
             wish = identifier(names.last_part(step.scope))
             for index, tensor in enumerate(outputs):
                 unread = "" if tensor in last_read else "_"
                 variables[tensor] = identifiers.free(f"{unread}{wish}_{index}", held)
+                live[tensor] = variables[tensor]
                 held.add(variables[tensor])
             continue
         (tensor,) = outputs
@@ -82,6 +85,7 @@ def name_tensors(
             name = identifiers.free(identifier(names.last_part(origin)), held)
             origins[name] = origin
             variables[tensor] = name
+        live[tensor] = variables[tensor]
         sections[variables[tensor]] = step.section
     return variables
 
