@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from typing import Any, Mapping, Sequence
 
@@ -220,7 +221,8 @@ def _default(
     else:
         required = is_required(step.callee, key)
     text, count = Counter(texts).most_common(1)[0]
-    return text if not required and 2 * count >= len(texts) else None
+    is_made = re.search(r"\w\(", text)  # An object: a default of it would be shared by all calls.
+    return text if not required and not is_made and 2 * count >= len(texts) else None
 
 
 def _call(function: Function, body: Body, arguments: Mapping[str, str]) -> Step:

@@ -43,6 +43,8 @@ class Literals:
             return self._sequence(value)
         if isinstance(value, Mapping):
             return self._mapping(value)
+        if isinstance(value, slice):
+            return _slice(value)
         return repr(value)
 
     def _sequence(self, value: list[Any] | tuple[Any, ...]) -> str:
@@ -108,6 +110,16 @@ def _wrapped(items: Iterable[str]) -> str:
             line = "   "
         line += f" {item},"
     return "[\n" + "\n".join([*lines, line]) + "\n]"
+
+
+def _slice(value: slice) -> str:
+    """Leaves out a step of None, and all but one None of a whole axis."""
+    if value == slice(None):
+        return "slice(None)"
+    parts = (
+        (value.start, value.stop) if value.step is None else (value.start, value.stop, value.step)
+    )
+    return f"slice({', '.join(map(repr, parts))})"
 
 
 def _float(value: float) -> str:

@@ -109,7 +109,7 @@ def operations_need_names(plan: ModelPlan) -> bool:
 
 
 def _letters(name: str) -> str:
-    return re.sub(r"_\d+$", "", name).replace("_", "").lower()
+    return re.sub(r"_\d+$", "", name).replace("_", "")
 
 
 def base_name(block: Block) -> str:

@@ -91,6 +91,10 @@ def build_model():
         axis=3, name="net__a_block_with_a_name_that_is_so_long_that_it_fills_a_line__concat"
     )([branch_0, branch_1, branch_2, branch_3])
 
+    x = ops.get_item(x, (slice(None), slice(None, None, -1), slice(1, 4)))
+    x = layers.Rescaling(1.25, offset=-0.5, name="net__rescaled_to_another_range_as_far_as_a_lin")(
+        x
+    )
     x = layers.Flatten(data_format="channels_last", name="net__flat")(x)
     logits = layers.Dense(10, name="net__logits")(x)
     return keras.Model(inputs, [logits, x], name="net")

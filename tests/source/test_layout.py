@@ -23,6 +23,17 @@ def example(maker):
     scope = "net/a_block_with_a_name_that_is_so_long_that_it_fills_a_line"
     paths = [conv(maker, f"{scope}/Branch_{i}", x, 2, relu=i == 0) for i in range(4)]
     x = maker.layer("layers.Concatenate", f"{scope}/concat", paths, axis=3)
+    whole = slice(None, None, None)
+    x = maker.layer(
+        "ops.get_item", "net/turned", [x], key=(whole, slice(None, None, -1), slice(1, 4, None))
+    )
+    x = maker.layer(
+        "layers.Rescaling",
+        "net/rescaled_to_another_range_as_far_as_a_lin",
+        [x],
+        scale=1.25,
+        offset=-0.5,
+    )
     x = maker.layer("layers.Flatten", "net/flat", [x], data_format="channels_last")
     return maker.plan(maker.layer("layers.Dense", "net/logits", [x], units=10), x)
 
