@@ -15,6 +15,9 @@ from slimfix.migration.inference import BATCH_NORM
 from slimfix.migration.resolve import DROPOUT, Resolved
 from slimfix.migration.weights import Weights
 
+# A batch whose multiples are no other sizes that networks have; products with them fit an int32.
+_PRIME = 10007
+
 
 def analyse(
     resolved: Resolved, weights: Weights, input_shapes: Mapping[str, tuple[Shape, int]]
@@ -33,8 +36,50 @@ def analyse(
     fed = {tensor: names.fed_name(tensor) + ":0" for tensor in resolved.inputs}
     shapes = {tensor: _shape(graph, tensor, fed) for tensor in _all_tensors(resolved)}
     constants = _fold(graph, resolved)
+    batched = _shapes_of_a_batch(resolved, weights, input_shapes)
+    batches = {tensor: _follows_batch(shape) for tensor, shape in batched.items() if shape}
+    shapes.update({tensor: _completed(shapes[tensor], batched.get(tensor)) for tensor in shapes})
     aliases = _skip_neutral(resolved, constants, shapes)
-    return _reduced(resolved, constants, shapes, aliases)
+    return dataclasses.replace(_reduced(resolved, constants, shapes, aliases), batches=batches)
+
+
+def _shapes_of_a_batch(
+    resolved: Resolved, weights: Weights, input_shapes: Mapping[str, tuple[Shape, int]]
+) -> dict[str, Shape]:
+    """Returns the shapes that tensors have for a batch of `_PRIME` samples, {} if there are none.
+
+    Arithmetic on sizes is then arithmetic on numbers, which shape inference does by itself.
+    """
+    fixed = {
+        tensor: ((_PRIME, *shape[1:]) if shape else shape, dtype)
+        for tensor, (shape, dtype) in input_shapes.items()
+    }
+    try:
+        graph = _import(resolved, weights, fixed)
+    except MigrationError:
+        return {}  # The graph holds the size of its batch as a number.
+    fed = {tensor: names.fed_name(tensor) + ":0" for tensor in resolved.inputs}
+    return {tensor: _shape(graph, tensor, fed) for tensor in _all_tensors(resolved)}
+
+
+def _follows_batch(shape: Shape) -> dict[int, int]:
+    return {
+        axis: size // _PRIME
+        for axis, size in enumerate(shape or ())
+        if size is not None and size > 0 and size % _PRIME == 0
+    }
+
+
+def _completed(shape: Shape, batched: Shape) -> Shape:
+    """Returns a shape with the sizes that are known as soon as that of the batch is."""
+    if batched is None or (shape is not None and len(shape) != len(batched)):
+        return shape
+    followed = _follows_batch(batched)
+    before = (None,) * len(batched) if shape is None else shape
+    return tuple(
+        new if old is None and axis not in followed else old
+        for axis, (old, new) in enumerate(zip(before, batched))
+    )
 
 
 def _shape(graph: Any, tensor: str, fed: Mapping[str, str]) -> Shape:

@@ -56,8 +56,7 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         if operation is None:
             operation = layers[record.name] = _operation(record, dtype)
         sources = [tensors[tensor] for tensor in record.inputs]
-        takes_list = record.target.startswith("layers.") and len(sources) > 1
-        made = operation(sources) if takes_list else operation(*sources)
+        made = operation(sources) if record.takes_list else operation(*sources)
         results = made if isinstance(made, (list, tuple)) else [made]
         tensors.update(zip(record.outputs, results))
         made_by = _name_of(results[0], record)
@@ -66,6 +65,7 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         probes += [
             Probe(tensor, made_by, call, index, record.scope, kind)
             for index, tensor in enumerate(record.outputs)
+            if not record.is_step
         ]
     outputs = [tensors[tensor] for tensor in plan.outputs]
     single_input = inputs[0] if len(inputs) == 1 else inputs

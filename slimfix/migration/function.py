@@ -30,6 +30,8 @@ class Function:
       switches: the value that each boolean switch was given, by its tensor name.
       permutations: by name of the original graph, for each tensor that the model has in another
         order of axes: np.transpose(original, permutation) is the model's. NCHW tensors are NHWC.
+      batches: by tensor name, the axes along which its sizes follow the batch, and how many
+        times the batch each is; tensors of which that is not known are left out.
     """
 
     nodes: Mapping[str, Node]
@@ -41,6 +43,7 @@ class Function:
     aliases: Mapping[str, str]
     switches: Mapping[str, bool]
     permutations: Mapping[str, tuple[int, ...]]
+    batches: Mapping[str, Mapping[int, int]] = dataclasses.field(default_factory=dict)
 
     def consumers(self) -> dict[str, tuple[Node, ...]]:
         """Returns the nodes that read each tensor, by tensor name."""

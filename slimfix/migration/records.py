@@ -45,6 +45,8 @@ class LayerRecord:
       outputs: tensor names of the results: several where the operation returns a list.
       weights: empty for operations.
       notes: where training will differ from the slim layer, and why.
+      is_step: one of several operations that together do what one node does: its outputs are no
+        tensors of the graph.
     """
 
     name: str
@@ -55,6 +57,13 @@ class LayerRecord:
     outputs: tuple[str, ...]
     weights: tuple[WeightRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    is_step: bool = False
+
+    @property
+    def takes_list(self) -> bool:
+        """Whether the inputs are one argument, a list, and not an argument each."""
+        several = self.target.startswith("layers.") and len(self.inputs) > 1
+        return several or self.target == "ops.stack"
 
 
 @dataclasses.dataclass(frozen=True)

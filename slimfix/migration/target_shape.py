@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import numpy as np
 
@@ -11,18 +11,43 @@ from slimfix.graphdef.view import Node
 if TYPE_CHECKING:
     from slimfix.migration.planner import Planner
 
-BATCH = -2  # Stands for "as many as the batch has"; -1 is TensorFlow's "what is left".
+BATCH = -(2**31) - 1  # Stands for "as many as the batch has"; no int32 that a graph can hold.
 
-_SHAPE_OPS = ("Cast", "ConcatV2", "Pack", "Prod", "Shape", "StridedSlice")
+# What changes a shape tensor's own rank or dtype leaves its numbers what they are.
+_SAME_NUMBERS = ("Cast", "ExpandDims", "Reshape", "Squeeze")
+_ARITHMETIC: dict[str, Callable[[int, int], int]] = {
+    "Add": lambda x, y: x + y,
+    "AddV2": lambda x, y: x + y,
+    "FloorDiv": lambda x, y: x // y,
+    "FloorMod": lambda x, y: x % y,
+    "Maximum": max,
+    "Minimum": min,
+    "Mul": lambda x, y: x * y,
+    "Sub": lambda x, y: x - y,
+}
+_SHAPE_OPS = (
+    *_SAME_NUMBERS,
+    *_ARITHMETIC,
+    "ConcatV2",
+    "Gather",
+    "GatherV2",
+    "Pack",
+    "Prod",
+    "Shape",
+    "Size",
+    "Slice",
+    "StridedSlice",
+    "Unpack",
+)
 
 
 def target_shape(planner: Planner, tensor: str) -> list[int | None] | None:
-    """Returns the sizes that an int32 shape tensor holds, one by one.
+    """Returns the sizes that an integer shape tensor holds, one by one.
 
     Args:
       planner: holds the function.
-      tensor: int32 [rank] or [], as a Reshape takes it.
-    Returns: for each dimension a size, -1, `BATCH`, or None for one that only the data tells;
+      tensor: int32 or int64, [rank] or [], as a Reshape takes it.
+    Returns: for each number a size, -1, `BATCH`, or None for one that only the data tells;
       None for the whole where the arithmetic is not understood.
     """
     value = planner.constant(tensor)
@@ -31,17 +56,56 @@ def target_shape(planner: Planner, tensor: str) -> list[int | None] | None:
     node = planner.producer(tensor, *_SHAPE_OPS)
     if node is None:
         return None
-    if node.op == "Shape":
-        shape = planner.shape(node.inputs[0])
-        return None if shape is None else [BATCH if shape[0] is None else shape[0], *shape[1:]]
+    if node.op in ("Shape", "Size"):
+        return _measured(planner, node)
     if node.op == "StridedSlice":
         return _slice(planner, node)
-    if node.op == "Cast":
+    if node.op == "Slice":
+        return _stretch(planner, node)
+    if node.op in ("Gather", "GatherV2"):
+        return _gathered(planner, node)
+    if node.op in _SAME_NUMBERS:
         return target_shape(planner, node.inputs[0])
+    if node.op in _ARITHMETIC:
+        return _combined(planner, node)
     if node.op == "Prod":
         return _product(target_shape(planner, node.inputs[0]))
+    if node.op == "Unpack":
+        sizes = target_shape(planner, node.inputs[0])
+        return None if sizes is None else [sizes[int(tensor.rpartition(":")[2])]]
+    return _joined(planner, node)
+
+
+def measured_tensor(planner: Planner, tensor: str) -> str | None:
+    """Returns a tensor whose shape the arithmetic behind `tensor` takes: the first one found."""
+    pending, seen = [tensor], set()
+    while pending:
+        node = planner.producer(pending.pop(), *_SHAPE_OPS)
+        if node is None or node.name in seen:
+            continue
+        seen.add(node.name)
+        if node.op in ("Shape", "Size"):
+            return node.inputs[0]
+        pending.extend(reversed(node.inputs))
+    return None
+
+
+def _measured(planner: Planner, node: Node) -> list[int | None] | None:
+    tensor = node.inputs[0]
+    shape = planner.shape(tensor)
+    if shape is None:
+        return None
+    batch = planner.batch_axes(tensor)
+    rows = {0: 1} if batch is None else batch
+    sizes = [
+        BATCH if size is None and rows.get(axis) == 1 else size for axis, size in enumerate(shape)
+    ]
+    return _product(sizes) if node.op == "Size" else sizes
+
+
+def _joined(planner: Planner, node: Node) -> list[int | None] | None:
     parts = node.inputs[:-1] if node.op == "ConcatV2" else node.inputs
-    sizes = []
+    sizes: list[int | None] = []
     for part in parts:
         found = target_shape(planner, part)
         if found is None:
@@ -50,11 +114,26 @@ def target_shape(planner: Planner, tensor: str) -> list[int | None] | None:
     return sizes
 
 
-def _product(sizes: list[int | None] | None) -> list[int | None] | None:
-    known = [size for size in sizes or () if size is not None and size >= 0]
-    if sizes is None or len(known) != len(sizes):
+def _combined(planner: Planner, node: Node) -> list[int | None] | None:
+    left, right = (target_shape(planner, tensor) for tensor in node.inputs)
+    if not left or not right or (len(left) != len(right) and 1 not in (len(left), len(right))):
         return None
-    return [int(np.prod(known))]
+    count = max(len(left), len(right))
+    pairs = zip(left * (count // len(left)), right * (count // len(right)))
+    return [_calculated(node.op, x, y) for x, y in pairs]
+
+
+def _calculated(op: str, x: int | None, y: int | None) -> int | None:
+    if x is None or y is None or BATCH in (x, y) or (op in ("FloorDiv", "FloorMod") and y == 0):
+        return None
+    return _ARITHMETIC[op](x, y)
+
+
+def _product(sizes: list[int | None] | None) -> list[int | None] | None:
+    if sizes is None:
+        return None
+    known = [size for size in sizes if size is not None and size >= 0]
+    return [int(np.prod(known)) if len(known) == len(sizes) else None]
 
 
 def _slice(planner: Planner, node: Node) -> list[int | None] | None:
@@ -63,8 +142,27 @@ def _slice(planner: Planner, node: Node) -> list[int | None] | None:
     if sizes is None or any(bound is None or bound.size != 1 for bound in bounds):
         return None
     begin, end, step = (int(bound[0]) for bound in bounds if bound is not None)
+    if node.attr("new_axis_mask") or node.attr("ellipsis_mask"):
+        return None
     if node.attr("shrink_axis_mask"):
         return [sizes[begin]]
     start = None if node.attr("begin_mask") else begin
     stop = None if node.attr("end_mask") else end
     return sizes[start:stop:step]
+
+
+def _stretch(planner: Planner, node: Node) -> list[int | None] | None:
+    sizes = target_shape(planner, node.inputs[0])
+    begin, count = (planner.constant(tensor) for tensor in node.inputs[1:3])
+    if sizes is None or begin is None or count is None or begin.size != 1:
+        return None
+    start, length = int(begin[0]), int(count[0])
+    return sizes[start:] if length < 0 else sizes[start : start + length]
+
+
+def _gathered(planner: Planner, node: Node) -> list[int | None] | None:
+    sizes = target_shape(planner, node.inputs[0])
+    places = planner.constant(node.inputs[1])
+    if sizes is None or places is None:
+        return None
+    return [sizes[int(place)] for place in np.ravel(places)]

@@ -1,0 +1,32 @@
+"""The dtypes of graph tensors that a Keras model computes with, by their number in TensorFlow."""
+
+from __future__ import annotations
+
+from slimfix.graphdef.control_flow import BOOL
+from slimfix.graphdef.view import Node
+
+FLOAT32 = 1  # tensorflow/core/framework/types.proto
+FLOAT64 = 2
+
+# Half floats are left out: Keras's layers would compute in float32 where TensorFlow rounds to half.
+NAMES = {
+    FLOAT32: "float32",
+    FLOAT64: "float64",
+    3: "int32",
+    4: "uint8",
+    5: "int16",
+    6: "int8",
+    9: "int64",
+    17: "uint16",
+    BOOL: "bool",
+}
+
+
+def is_float(node: Node, key: str = "T") -> bool:
+    """Tells whether a node computes in float32 or float64."""
+    return node.attr(key, FLOAT32) in (FLOAT32, FLOAT64)
+
+
+def is_integer(node: Node, key: str = "T") -> bool:
+    """Tells whether a node computes on integers."""
+    return node.attr(key, FLOAT32) in NAMES and not is_float(node, key) and node.attr(key) != BOOL
