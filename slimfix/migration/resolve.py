@@ -248,6 +248,9 @@ class _Pass:
             self._visit_switch(node, inputs)
         elif node.op in ("Merge", "RefMerge") and self._visit_merge(node, inputs):
             pass
+        elif node.op == "IdentityN":
+            for index, tensor in enumerate(inputs):
+                self.aliases[names.join_tensor_name(node.name, index)] = tensor
         elif node.op in VARIABLE_OPS or node.name in self.nodes.joined:
             self.variables[own] = self.nodes.joined.get(node.name, node.name)
             self.aliases[own] = own
