@@ -14,6 +14,8 @@ from slimfix import names
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView
+from slimfix.parity import single_kernels
+from slimfix.parity.constant_parts import compute_constants
 from slimfix.parity.fused_batch_norm import write_out
 
 _FLOAT, _DOUBLE, _RESOURCE = 1, 2, 20  # tensorflow/core/framework/types.proto
@@ -96,6 +98,10 @@ def _rewrite(
     handles = _carry_handles(view, needed)
     renamed = {tensor: f"{names.fed_name(tensor)}:0" for tensor in feeds}
     result = tf.GraphDef()
+    for tensor, value in compute_constants(view, needed).items() if float64 else ():
+        name = "{}/constant_{}".format(*names.split_tensor_name(tensor))
+        _add_constant(result, name, value, float64)
+        renamed[tensor] = name
     for tensor, value in feeds.items():
         if names.split_tensor_name(tensor)[0] in needed:
             _add_placeholder(result, names.fed_name(tensor), np.asarray(value), float64)
@@ -106,6 +112,8 @@ def _rewrite(
             _add_constant(result, node.name, read(node.name), float64)
         elif node.op in FUSED_OPS and float64:
             renamed.update(write_out(result, node))
+        elif node.op in single_kernels.FORMULAS and float64:
+            single_kernels.write_out(result, node)
         else:
             copied = result.node.add(name=node.name, op=node.op)
             copied.input.extend([*node.inputs, *(f"^{name}" for name in node.control_inputs)])
