@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from slimfix import names
 from slimfix.graphdef.view import Node
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
@@ -21,6 +22,7 @@ _LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Softplus": ("layers.Activation", {"activation": "softplus"}),
     "Softsign": ("layers.Activation", {"activation": "softsign"}),
     "Softmax": ("layers.Softmax", {}),
+    "LogSoftmax": ("layers.Activation", {"activation": "log_softmax"}),
 }
 # What dropouts end in: 'drop/cond/Merge', 'drop/dropout/mul_1', 'drop/SelectV2'.
 _END = re.compile(r"(/dropout(_\d+)?)?/(cond(_\d+)?/Merge(_\d+)?|[mM]ul(_\d+)?|SelectV2)$")
@@ -30,6 +32,23 @@ _END = re.compile(r"(/dropout(_\d+)?)?/(cond(_\d+)?/Merge(_\d+)?|[mM]ul(_\d+)?|S
 def activation(planner: Planner, node: Node) -> LayerRecord:
     target, config = _LAYERS[node.op]
     return planner.layer(target, node.name, node.inputs, node, config)
+
+
+@converts("Reshape")
+def softmax_of_rows(planner: Planner, node: Node) -> LayerRecord | None:
+    """slim.softmax makes a matrix of its input, takes the softmax, and goes back."""
+    inner = planner.producer(node.inputs[0], "Softmax")
+    before = planner.producer(inner.inputs[0], "Reshape") if inner else None
+    if inner is None or before is None or not planner.only_consumer_is(node.inputs[0], node):
+        return None
+    shape, rows = planner.shape(before.inputs[0]), planner.shape(inner.inputs[0])
+    after = planner.shape(names.join_tensor_name(node.name, 0))
+    if not shape or not rows or not after or None in shape[1:]:
+        return None
+    if len(rows) != 2 or rows[1] != shape[-1] or after[1:] != shape[1:]:
+        return None
+    scope = names.parent_scope(node.name) or node.name
+    return planner.layer("layers.Softmax", scope, [before.inputs[0]], node, {})
 
 
 @converts("LeakyRelu")

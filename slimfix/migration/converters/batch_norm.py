@@ -68,14 +68,21 @@ def written_out(planner: Planner, node: Node) -> LayerRecord | None:
     Source: tensorflow:tensorflow/python/ops/nn_impl.py, `batch_normalization`.
     """
     for scaled, offset in (node.inputs, node.inputs[::-1]):
-        found = _match_written_out(planner, scaled, offset)
+        found = match_written_out(planner, scaled, offset)
         if found is not None:
             source, gamma, beta, mean, variance, epsilon = found
             return _layer(planner, node, source, gamma, beta, mean, variance, epsilon)
     return None
 
 
-def _match_written_out(planner: Planner, scaled: str, offset: str) -> tuple[Any, ...] | None:
+def match_written_out(planner: Planner, scaled: str, offset: str) -> tuple[Any, ...] | None:
+    """Reads (x, gamma, beta, mean, variance, epsilon), gamma and beta None where they are absent.
+
+    Args:
+      planner: holds the function.
+      scaled: the tensor that is to be x * (rsqrt(variance + epsilon) * gamma).
+      offset: the tensor that is to be beta - mean * (rsqrt(variance + epsilon) * gamma).
+    """
     product = planner.producer(scaled, "Mul")
     shift = planner.producer(offset, "Sub", "Mul")
     if product is None or shift is None:

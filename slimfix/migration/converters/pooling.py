@@ -1,10 +1,6 @@
-"""Pooling: windows over space, and means and maxima over all of it."""
+"""Pooling: windows over space."""
 
 from __future__ import annotations
-
-from typing import Any
-
-import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.view import Node
@@ -29,26 +25,6 @@ def windowed(planner: Planner, node: Node) -> LayerRecord | None:
     }
     target = "layers.MaxPooling2D" if node.op == "MaxPool" else "layers.AveragePooling2D"
     return planner.layer(target, layer_scope(node), [node.inputs[0]], node, config)
-
-
-@converts("Mean", "Max")
-def reduced(planner: Planner, node: Node) -> LayerRecord | None:
-    axes = planner.constant(node.inputs[1])
-    shape = planner.shape(node.inputs[0])
-    if axes is None or shape is None:
-        return None
-    over = sorted(int(axis) % len(shape) for axis in np.ravel(axes))
-    if 0 in over:
-        return None
-    keep = bool(node.attr("keep_dims", False))
-    config: dict[str, Any]
-    if over == [1, 2] and len(shape) == 4:
-        kind = "Average" if node.op == "Mean" else "Max"
-        target, config = f"layers.Global{kind}Pooling2D", {"keepdims": keep}
-        config["data_format"] = "channels_last"
-    else:
-        target, config = f"ops.{node.op.lower()}", {"axis": tuple(over), "keepdims": keep}
-    return planner.layer(target, node.name, [node.inputs[0]], node, config)
 
 
 def layer_scope(node: Node) -> str:
