@@ -16,7 +16,36 @@ from slimfix.parity import read_recording, verify_parity
 FOLDER = pathlib.Path("tests/golden/op_nets")
 # Which Keras layers and operations each net becomes, sorted: what it computes is not all of it.
 KINDS = {
+    "activations": "Activation ELU LeakyReLU ReLU Softmax",
+    "activations_in_parts": (
+        "Activation Maximum Multiply PReLU Permute ReLU Softmax add divide erf multiply"
+    ),
+    "arithmetic": (
+        "Add GlobalAveragePooling2D Multiply ReLU Rescaling abs add divide divide_no_nan "
+        "exp greater maximum minimum mod multiply negative power rsqrt square subtract "
+        "where"
+    ),
+    "blocks": "Permute Reshape",
+    "bytes_in": "Rescaling Reshape cast divide greater matmul multiply subtract",
     "conv_pool_dense": "BatchNormalization Conv2D Dense Dropout Flatten MaxPooling2D ReLU",
+    "counted_places": "Multiply add argmax cast equal floor_divide get_item multiply take",
+    "layer_norms": "Flatten GroupNormalization LayerNormalization ReLU multiply",
+    "local_response": "Multiply add matmul multiply power square",
+    "norms_of_groups": "GroupNormalization sin",
+    "padding": "ZeroPadding2D pad",
+    "reductions": (
+        "Add Flatten GlobalAveragePooling2D GlobalMaxPooling2D Subtract add divide exp "
+        "get_item isfinite log max mean min prod sqrt square squeeze subtract sum where "
+        "zeros_like"
+    ),
+    "reshapes": (
+        "Flatten GlobalMaxPooling2D Permute Reshape Softmax expand_dims get_item reshape "
+        "squeeze transpose"
+    ),
+    "resizing": "Add AveragePooling2D Reshape UpSampling2D add matmul take",
+    "sample_norms": "ELU GroupNormalization",
+    "slices": "Concatenate get_item split stack take tile unstack",
+    "unit_norms": "Multiply add divide maximum rsqrt sqrt square sum tile",
 }
 
 
