@@ -88,15 +88,9 @@ def step_of(call: Call, dtype: str, literals: Literals, named: bool) -> Step:
         inputs=record.inputs,
         outputs=record.outputs,
         arguments={key: literals.text(value) for key, value in config.items()},
-        takes_list=_takes_list(record),
+        takes_list=record.takes_list,
         shared=call.shared,
     )
-
-
-def _takes_list(record: LayerRecord) -> bool:
-    """As `build_model` calls it."""
-    is_layer = not record.target.startswith("ops.")
-    return (is_layer and len(record.inputs) > 1) or record.target == "ops.stack"
 
 
 def operations_need_names(plan: ModelPlan) -> bool:
