@@ -7,7 +7,7 @@ import re
 from typing import Mapping, Sequence
 
 from slimfix.migration.planner import layer_name
-from slimfix.migration.records import LayerRecord, ModelPlan
+from slimfix.migration.records import ModelPlan
 from slimfix.source.blocks import Block, Call
 from slimfix.source.literals import Literals
 
