@@ -47,7 +47,7 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         for record in plan.inputs
     }
     inputs = [tensors[record.tensor] for record in plan.inputs]
-    dtype = next((r.dtype for r in plan.inputs if r.dtype == "float64"), "float32")
+    dtype = _dtype(plan)
     layers: dict[str, Any] = {}
     calls: dict[str, int] = {}
     probes: list[Probe] = []
@@ -66,11 +66,19 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         probes += [
             Probe(tensor, made_by, call, index, record.scope, kind)
             for index, tensor in enumerate(record.outputs)
+            if not record.is_step
         ]
     outputs = [tensors[tensor] for tensor in plan.outputs]
     single_input = inputs[0] if len(inputs) == 1 else inputs
     single_output = outputs[0] if len(outputs) == 1 else outputs
     return keras.Model(single_input, single_output, name=name), tuple(probes)
+
+
+def _dtype(plan: ModelPlan) -> str:
+    """Returns what the layers compute in: float64 if the network's inputs or variables do."""
+    found = {record.dtype for record in plan.inputs}
+    found.update(weight.dtype for record in plan.layers for weight in record.weights)
+    return "float64" if "float64" in found else "float32"
 
 
 def _name_of(tensor: Any, record: LayerRecord) -> str:

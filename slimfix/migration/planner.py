@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Mapping, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from slimfix.migration.records import InputRecord, LayerRecord, ModelPlan, Weigh
 from slimfix.migration.regularizers import Penalty
 from slimfix.migration.weights import Weights
 
+_NOT_IN_GRAPH = "#"  # No node's name holds it.
 _SCOPE_SEPARATOR = "__"  # Keras layer names may not hold '/', nor PyTorch parameter names '.'.
 
 
@@ -51,6 +53,8 @@ class Planner:
         self._weights = weights
         self._consumers = function.consumers()
         self._taken: dict[str, tuple[Any, ...]] = dict.fromkeys(taken_names, ())
+        self._steps: dict[str, LayerRecord] = {}
+        self._step_shapes: dict[str, Shape] = {}
 
     def producer(self, tensor: str, *ops: str) -> Node | None:
         """Returns the node that makes `tensor` if its op is one of `ops`."""
@@ -71,12 +75,13 @@ class Planner:
 
     def shape(self, tensor: str) -> Shape:
         """Returns the static shape of a tensor; None for an unknown rank."""
-        return self.function.shapes.get(tensor)
+        return self._step_shapes.get(tensor) or self.function.shapes.get(tensor)
 
     def weight(self, name: str, tensor: str) -> WeightRecord:
         """Returns the record of a weight that the variable behind `tensor` fills."""
         variable = self.function.variables[tensor]
-        return WeightRecord(name, variable, self._weights.spec(variable).shape)
+        spec = self._weights.spec(variable)
+        return WeightRecord(name, variable, spec.shape, dtype=spec.dtype)
 
     def regularizer(self, tensor: str) -> dict[str, Any] | None:
         """Returns the Keras config of the penalty on a weight, None where it has none."""
@@ -108,6 +113,46 @@ class Planner:
             weights=tuple(weights),
             notes=(*notes, *frozen_notes),
         )
+
+    def step(
+        self,
+        target: str,
+        node: Node,
+        label: str,
+        inputs: Sequence[str],
+        config: Mapping[str, Any],
+        weights: Sequence[WeightRecord] = (),
+        scope: str | None = None,
+        shape: Shape = None,
+    ) -> str:
+        """Plans a layer or operation inside what `node` does, where Keras needs several for it.
+
+        Call it once it is sure that the node will be converted.
+
+        Args:
+          target: as of `layer`.
+          node: the node that the operation is a part of.
+          label: what the operation makes, in a word.
+          inputs: tensor names, those of other steps among them.
+          config: as of `layer`.
+          weights: as of `layer`.
+          scope: as of `layer`; None for one called after node and label.
+          shape: static shape of the result, where a converter will ask for it.
+        Returns: the tensor name of its result, which the graph does not have.
+        """
+        scope = f"{node.name}/{label}" if scope is None else scope
+        tensor = names.join_tensor_name(f"{node.name}/{label}{_NOT_IN_GRAPH}{len(self._steps)}", 0)
+        record = self.layer(target, scope, inputs, node, config, weights)
+        self._steps[tensor] = dataclasses.replace(record, outputs=(tensor,), is_step=True)
+        self._step_shapes[tensor] = shape
+        return tensor
+
+    def convert(self, tensor: str) -> LayerRecord | None:
+        """Returns the record that makes a tensor; None if nobody knows how."""
+        if tensor in self._steps:
+            return self._steps[tensor]
+        node = self.function.nodes.get(names.split_tensor_name(tensor)[0])
+        return registry.convert(self, node) if node else None
 
     def _frozen(self, weights: Sequence[WeightRecord]) -> tuple[bool, list[str]]:
         """Tells whether training leaves a layer's weights alone, and what Keras cannot say."""
@@ -160,7 +205,7 @@ def plan_model(planner: Planner, inputs: Sequence[InputRecord]) -> ModelPlan:
         elif tensor not in done:
             done.add(tensor)
             node = function.nodes.get(names.split_tensor_name(tensor)[0])
-            record = registry.convert(planner, node) if node else None
+            record = planner.convert(tensor)
             if record and tensor in record.outputs:
                 done.update(record.outputs)
                 pending.append((tensor, record))

@@ -18,12 +18,14 @@ class WeightRecord:
       shape: of the weight.
       permutation: order of the variable's axes in the weight; () where both are laid out alike, as
         nearly all kernels are.
+      dtype: name.
     """
 
     name: str
     variable: str
     shape: tuple[int, ...]
     permutation: tuple[int, ...] = ()
+    dtype: str = "float32"
 
     def arrange(self, value: np.ndarray) -> np.ndarray:
         """Returns a variable's value as the weight holds it: axes permuted, then reshaped."""
@@ -45,6 +47,8 @@ class LayerRecord:
       outputs: tensor names of the results: several where the operation returns a list.
       weights: empty for operations.
       notes: where training will differ from the slim layer, and why.
+      is_step: one of several operations that together do what one node does: its outputs are no
+        tensors of the graph.
     """
 
     name: str
@@ -55,6 +59,7 @@ class LayerRecord:
     outputs: tuple[str, ...]
     weights: tuple[WeightRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    is_step: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
