@@ -1,0 +1,83 @@
+"""A variable beside a computed tensor: a scale, an offset, a learned position embedding.
+
+No Keras layer adds or multiplies by a weight alone. An Embedding holds it, a row for each
+position, and every sample looks up all rows: the values come out to the bit, and they train.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from slimfix.graphdef.view import Node
+from slimfix.migration import registry
+from slimfix.migration.converters.kernel import Kernel, read_kernel, regularizer
+from slimfix.migration.planner import Planner
+from slimfix.migration.records import LayerRecord
+from slimfix.migration.registry import converts
+
+_BROADCASTING = (
+    "Add",
+    "AddV2",
+    "BiasAdd",
+    "Div",
+    "Maximum",
+    "Minimum",
+    "Mul",
+    "Pow",
+    "RealDiv",
+    "SquaredDifference",
+    "Sub",
+)
+
+
+@converts(*_BROADCASTING)
+def with_variable(planner: Planner, node: Node) -> LayerRecord | None:
+    """Reads the variable as a tensor; who knows the op for two tensors does the rest."""
+    kernels = [read_kernel(planner, tensor) for tensor in node.inputs]
+    if node.attr("data_format", "NHWC") != "NHWC" or sum(k is not None for k in kernels) != 1:
+        return None
+    side = 0 if kernels[0] else 1
+    kernel, data = kernels[side], node.inputs[1 - side]
+    shape = planner.shape(data)
+    if kernel is None or shape is None or not _broadcasts(kernel, len(shape)):
+        return None
+    if planner.constant(data) is not None:
+        return None
+    inputs = list(node.inputs)
+    inputs[side] = _read_out(planner, node, kernel, data, len(shape))
+    op = "AddV2" if node.op == "BiasAdd" else node.op
+    return registry.convert(planner, dataclasses.replace(node, op=op, inputs=tuple(inputs)))
+
+
+def _broadcasts(kernel: Kernel, rank: int) -> bool:
+    """A variable that tells samples of a batch apart is not for every batch."""
+    return 2 <= rank and (len(kernel.shape) < rank or kernel.shape[0] == 1 == rank - len(kernel.shape) + 1)
+
+
+def _read_out(planner: Planner, node: Node, kernel: Kernel, data: str, rank: int) -> str:
+    """Plans a tensor of the variable's values, [batch, ...] of the given rank."""
+    full = (1,) * (rank - len(kernel.shape)) + kernel.shape
+    positions, size = full[1:-1], full[-1]
+    rows = int(np.prod(positions, dtype=int))
+    weight = kernel.record(planner, "embeddings", (rows, size))
+    scope = weight.variable
+    key = (slice(None), *(slice(0, 1),) * len(positions), 0)
+    picked = planner.step("ops.get_item", f"{scope}/sample", [data], node, {"key": key})
+    zeros = {"dtype": "int32"}
+    indices = planner.step("ops.zeros_like", f"{scope}/row", [picked], node, zeros)
+    if rows > 1:
+        numbers = np.arange(rows, dtype=np.int32).reshape((1, *positions))
+        config = {"x2": numbers}
+        indices = planner.step("ops.add", f"{scope}/rows", [indices], node, config)
+    config = {
+        "input_dim": rows,
+        "output_dim": size,
+        "embeddings_regularizer": regularizer(planner, kernel),
+    }
+    batch = (planner.shape(data) or (None,))[0]
+    shape = (batch, *full[1:])
+    return planner.step(
+        "layers.Embedding", scope, [indices], node, config, (weight,), shape=shape
+    )
