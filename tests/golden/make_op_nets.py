@@ -13,10 +13,11 @@ import numpy as np
 import recording
 import tensorflow as tf
 from nets_basic import NETS as BASIC
+from nets_kernels import NETS as KERNELS
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "op_nets")
 # Name -> function that builds the net in the default graph and returns its output tensors.
-NETS = dict(BASIC)
+NETS = dict(BASIC, **KERNELS)
 BATCH = 3
 
 

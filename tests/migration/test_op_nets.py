@@ -16,6 +16,22 @@ from slimfix.parity import read_recording, verify_parity
 FOLDER = pathlib.Path("tests/golden/op_nets")
 # Which Keras layers and operations each net becomes, sorted: what it computes is not all of it.
 KINDS = {
+    "atrous": "",
+    "atrous_any_size": "",
+    "conv_padding": "",
+    "dense_on_sequences": "",
+    "double_embeddings": "",
+    "doubles": "",
+    "embeddings": "",
+    "grouped": "",
+    "in_plane": "",
+    "matrices": "",
+    "one_axis": "",
+    "operands": "",
+    "separable": "",
+    "transposed": "",
+    "transposed_any_size": "",
+    "volumes": "",
     "conv_pool_dense": "BatchNormalization Conv2D Dense Dropout Flatten MaxPooling2D ReLU",
 }
 
