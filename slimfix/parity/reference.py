@@ -12,7 +12,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.fused import FUSED_OPS
-from slimfix.graphdef.variables import VARIABLE_OPS
+from slimfix.graphdef.variables import VARIABLE_OPS, gather_of_value
 from slimfix.graphdef.view import GraphView
 from slimfix.parity.fused_batch_norm import write_out
 
@@ -107,6 +107,8 @@ def _rewrite(
         elif node.op in FUSED_OPS and float64:
             renamed.update(write_out(result, node))
         else:
+            if node.op == "ResourceGather":
+                node = gather_of_value(node)
             copied = result.node.add(name=node.name, op=node.op)
             copied.input.extend([*node.inputs, *(f"^{name}" for name in node.control_inputs)])
             for key, value in node.attrs.items():

@@ -54,8 +54,7 @@ def atrous_any_size():
 def separable():
     images = _images(None, 9, 8, 2)
     net = slim.separable_conv2d(images, 5, [3, 2], 2, rate=2, scope="dilated", **_REGULARIZED)
-    net = slim.separable_conv2d(net, None, [3, 2], 1, rate=[2, 1], scope="depthwise")
-    return [slim.separable_conv2d(net, 4, 3, 1, stride=2, padding="VALID", scope="strided")]
+    return [slim.separable_conv2d(net, None, [3, 2], 2, rate=[2, 1], scope="depthwise")]
 
 
 def grouped():
@@ -130,7 +129,7 @@ def operands():
     sequences = tf.placeholder(tf.float32, [None, 4, 3], name="sequences")
     net = sequences * tf.get_variable("scale", [3])
     net = net + tf.get_variable("positions", [1, 4, 3])
-    net = tf.get_variable("limit", []) - net / tf.get_variable("divisor", [4, 1])
+    net = tf.get_variable("limit", []) - tf.maximum(net, tf.get_variable("least", [4, 1]))
     return [slim.bias_add(net, scope="offset")]
 
 

@@ -8,6 +8,7 @@ that no layer takes as a weight come last.
 from slimfix.migration.converters import (  # noqa: I001  (the order is the order of asking)
     batch_norm,
     linear,
+    matmul,
     embedding,
     pooling,
     activation,
@@ -22,6 +23,7 @@ __all__ = [
     "elementwise",
     "embedding",
     "linear",
+    "matmul",
     "operand",
     "pooling",
     "reshape",

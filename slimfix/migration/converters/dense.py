@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slimfix.graphdef.view import Node
 from slimfix.migration.converters.kernel import read_kernel, regularizer
+from slimfix.migration.converters.matmul import TRANSPOSES
 from slimfix.migration.converters.product import Product
 from slimfix.migration.planner import Planner
 from slimfix.migration.sizes import Size, read_sizes, sizes_of
@@ -12,7 +13,7 @@ from slimfix.migration.sizes import Size, read_sizes, sizes_of
 def read_dense(planner: Planner, node: Node) -> Product | None:
     """Returns the layer of a MatMul, or of a BatchMatMulV2 with one matrix for the whole batch."""
     kernel = read_kernel(planner, node.inputs[1])
-    transposes = [bool(node.attr(key)) for key in _TRANSPOSES[node.op]]
+    transposes = [bool(node.attr(key)) for key in TRANSPOSES[node.op]]
     if kernel is None or transposes[0]:
         return None
     if len(kernel.shape) > 2 and set(kernel.shape[:-2]) == {1}:
@@ -27,13 +28,6 @@ def read_dense(planner: Planner, node: Node) -> Product | None:
     config = {"units": kernel.shape[1], "kernel_regularizer": regularizer(planner, kernel)}
     weights = (kernel.record(planner, "kernel"),)
     return Product(node.inputs[0], "layers.Dense", config, weights, kernel.shape[1])
-
-
-_TRANSPOSES = {
-    "MatMul": ("transpose_a", "transpose_b"),
-    "BatchMatMul": ("adj_x", "adj_y"),
-    "BatchMatMulV2": ("adj_x", "adj_y"),
-}
 
 
 def _keeps_rank(planner: Planner, node: Node) -> bool:

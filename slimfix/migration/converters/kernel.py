@@ -71,13 +71,15 @@ def read_kernel(planner: Planner, tensor: str) -> Kernel | None:
         return Kernel(tensor, shape, axes, axes)
     node = planner.producer(tensor, *_REARRANGES)
     inner = read_kernel(planner, node.inputs[0]) if node else None
-    shape = planner.shape(tensor)
-    if node is None or inner is None or shape is None or None in shape:
+    if node is None or inner is None:
         return None
     if node.op == "Transpose":
         permutation = planner.constant(node.inputs[1])
         return None if permutation is None else inner.transposed([int(p) for p in permutation])
-    return inner.reshaped([int(size) for size in shape if size is not None])
+    sizes = planner.shape(tensor)
+    if sizes is None or None in sizes:
+        return None
+    return inner.reshaped([size for size in sizes if size is not None])
 
 
 def regularizer(planner: Planner, kernel: Kernel) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ position, and every sample looks up all rows: the values come out to the bit, an
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -64,20 +65,21 @@ def _read_out(planner: Planner, node: Node, kernel: Kernel, data: str, rank: int
     weight = kernel.record(planner, "embeddings", (rows, size))
     scope = weight.variable
     key = (slice(None), *(slice(0, 1),) * len(positions), 0)
-    picked = planner.step("ops.get_item", f"{scope}/sample", [data], node, {"key": key})
-    zeros = {"dtype": "int32"}
-    indices = planner.step("ops.zeros_like", f"{scope}/row", [picked], node, zeros)
+    picked = _step(planner, node, "sample", data, "ops.get_item", key=key)
+    indices = _step(planner, node, "row", picked, "ops.zeros_like", dtype="int32")
     if rows > 1:
         numbers = np.arange(rows, dtype=np.int32).reshape((1, *positions))
-        config = {"x2": numbers}
-        indices = planner.step("ops.add", f"{scope}/rows", [indices], node, config)
+        indices = _step(planner, node, "rows", indices, "ops.add", x2=numbers)
     config = {
         "input_dim": rows,
         "output_dim": size,
         "embeddings_regularizer": regularizer(planner, kernel),
     }
-    batch = (planner.shape(data) or (None,))[0]
-    shape = (batch, *full[1:])
+    shape = (planner.shape(data) or (None,))[:1] + full[1:]
     return planner.step(
-        "layers.Embedding", scope, [indices], node, config, (weight,), shape=shape
+        "layers.Embedding", node, "variable", [indices], config, (weight,), scope, shape
     )
+
+
+def _step(planner: Planner, node: Node, label: str, source: str, target: str, **config: Any) -> str:
+    return planner.step(target, node, label, [source], config)

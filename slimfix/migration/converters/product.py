@@ -63,16 +63,19 @@ def plan_product(planner: Planner, product: Product, end: Node, bias: Kernel | N
         weights = (*weights, bias.record(planner, "bias", (product.channels,)))
     tensor = product.source
     for stage in product.before:
-        inner = _scope(scope, stage)
-        tensor = planner.step(stage.target, inner, [tensor], end, stage.config)
+        tensor = _step(planner, stage, tensor, end, scope)
     if not product.after:
         return planner.layer(product.target, scope, [tensor], end, config, weights)
-    tensor = planner.step(product.target, scope, [tensor], end, config, weights)
+    tensor = planner.step(product.target, end, "product", [tensor], config, weights, scope)
     for stage in product.after[:-1]:
-        inner = _scope(scope, stage)
-        tensor = planner.step(stage.target, inner, [tensor], end, stage.config)
+        tensor = _step(planner, stage, tensor, end, scope)
     last = product.after[-1]
     return planner.layer(last.target, _scope(scope, last), [tensor], end, last.config)
+
+
+def _step(planner: Planner, stage: Stage, source: str, end: Node, scope: str) -> str:
+    inner = _scope(scope, stage)
+    return planner.step(stage.target, end, "stage", [source], stage.config, scope=inner)
 
 
 def _scope(scope: str, stage: Stage) -> str:
