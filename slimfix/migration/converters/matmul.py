@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slimfix.graphdef.view import Node
+from slimfix.migration.converters.kernel import read_kernel
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
@@ -17,12 +18,11 @@ TRANSPOSES = {
 
 @converts(*TRANSPOSES)
 def product_of_tensors(planner: Planner, node: Node) -> LayerRecord | None:
-    values = [planner.constant(tensor) for tensor in node.inputs]
-    if any(planner.variable(tensor) is not None for tensor in node.inputs):
-        return None
-    if values[0] is not None:
-        return None
     left, right = node.inputs
+    values = [planner.constant(left), planner.constant(right)]
+    kernels = [read_kernel(planner, left), read_kernel(planner, right)]
+    if values[0] is not None or kernels != [None, None]:
+        return None
     if node.attr(TRANSPOSES[node.op][0]):
         left = _transposed(planner, node, left)
     if values[1] is not None:
