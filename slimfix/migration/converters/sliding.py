@@ -71,8 +71,8 @@ def read_plain(node: Node, kernel: Kernel) -> Sliding | None:
     if (strides[0], strides[-1], dilations[0], dilations[-1]) != (1, 1, 1, 1):
         return None
     depthwise = node.op == "DepthwiseConv2dNative"
-    # TensorFlow's kernels for this op know neither: it writes dilation as a sandwich.
-    if depthwise and (strides[1] != strides[2] or max(dilations) > 1):
+    # TensorFlow 1 ignored the dilation of this op on CPUs, TensorFlow 2 does not: nobody can tell.
+    if depthwise and max(dilations) > 1:
         return None
     # A window of one has nothing to spread.
     spread = [1 if size == 1 else d for size, d in zip(kernel.shape, dilations[1:-1])]
