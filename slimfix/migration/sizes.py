@@ -7,6 +7,7 @@ graph. Whether they amount to SAME, or to what Keras computes, is decided here, 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any, Callable, Optional, Sequence, Tuple
 
 import numpy as np
@@ -85,7 +86,8 @@ def _opaque(planner: Planner, tensor: str) -> Sizes:
     shape = planner.shape(tensor)
     if shape is None or None in shape:
         return None
-    numbers = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+    sizes = [size for size in shape if size is not None]
+    numbers = np.arange(math.prod(sizes)).reshape(sizes)
     return _each(lambda number: Size(0, (((tensor, int(number)), 1),)), numbers)
 
 
@@ -125,7 +127,7 @@ def _product_of_all(planner: Planner, node: Node) -> Sizes:
     unknown = [size for size in sizes if size.unknown]
     if len(unknown) > 1:
         return None
-    number = int(np.prod([size.constant for size in sizes if not size.unknown], dtype=int))
+    number = math.prod(size.constant for size in sizes if not size.unknown)
     result = np.empty((), object)
     result[()] = unknown[0].times(number) if unknown else Size(number)
     return result
@@ -134,11 +136,13 @@ def _product_of_all(planner: Planner, node: Node) -> Sizes:
 def _joined(planner: Planner, node: Node) -> Sizes:
     tensors: Sequence[str] = node.inputs[:-1] if node.op == "ConcatV2" else node.inputs
     axis = planner.constant(node.inputs[-1]) if node.op == "ConcatV2" else node.attr("axis", 0)
-    parts = [read_sizes(planner, tensor) for tensor in tensors]
-    if axis is None or any(part is None for part in parts):
+    found = [read_sizes(planner, tensor) for tensor in tensors]
+    parts = [part for part in found if part is not None]
+    if axis is None or len(parts) < len(found):
         return None
-    join = np.concatenate if node.op == "ConcatV2" else np.stack
-    return join(parts, axis=int(axis))
+    if node.op == "ConcatV2":
+        return np.concatenate(parts, axis=int(axis))
+    return np.stack(parts, axis=int(axis))
 
 
 def _gathered(planner: Planner, node: Node) -> Sizes:

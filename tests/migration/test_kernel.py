@@ -44,9 +44,7 @@ def test_axes_of_one_come_and_go_between_transposes(order):
 
 def test_a_reshape_that_joins_axes_comes_last():
     joined = _kernel().transposed((2, 1, 0, 3, 4)).reshaped((6, 4))
-    np.testing.assert_array_equal(
-        _arranged(joined), VALUES.transpose(2, 1, 0, 3, 4).reshape(6, 4)
-    )
+    np.testing.assert_array_equal(_arranged(joined), VALUES.transpose(2, 1, 0, 3, 4).reshape(6, 4))
     assert joined.transposed((1, 0)) is None
 
 

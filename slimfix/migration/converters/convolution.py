@@ -9,7 +9,7 @@ from slimfix import names
 from slimfix.graphdef.view import Node
 from slimfix.migration.converters.kernel import regularizer
 from slimfix.migration.converters.product import Product, Stage
-from slimfix.migration.converters.sliding import Sliding, read_sliding, same_pads
+from slimfix.migration.converters.sliding import Pads, Sliding, read_sliding, same_pads
 from slimfix.migration.planner import Planner
 
 _LAST = {"data_format": "channels_last"}
@@ -65,7 +65,8 @@ def _depthwise(planner: Planner, sliding: Sliding) -> Product | None:
 
 def with_window(planner: Planner, product: Product, sliding: Sliding) -> Product | None:
     """Adds strides, dilation and padding, with the layers that Keras needs for some of them."""
-    rank, strides, pads = len(sliding.window), sliding.strides, sliding.pads
+    rank, strides = len(sliding.window), sliding.strides
+    pads: Pads | None = sliding.pads
     config: dict[str, Any] = {
         "strides": strides,
         "dilation_rate": sliding.dilations,
@@ -96,7 +97,11 @@ def with_window(planner: Planner, product: Product, sliding: Sliding) -> Product
 def read_separable(planner: Planner, node: Node) -> Product | None:
     """slim.separable_conv2d: a depthwise convolution, then one of 1 by 1, in one scope."""
     pointwise = read_sliding(planner, node)
-    if pointwise is None or node.op != "Conv2D" or not planner.only_consumer_is(pointwise.source, node):
+    if (
+        pointwise is None
+        or node.op != "Conv2D"
+        or not planner.only_consumer_is(pointwise.source, node)
+    ):
         return None
     inner = planner.producer(pointwise.source, "DepthwiseConv2dNative", "BatchToSpaceND")
     first = read_convolution(planner, inner) if inner else None

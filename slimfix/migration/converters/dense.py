@@ -61,9 +61,7 @@ def read_tensordot(planner: Planner, node: Node) -> Product | None:
     differing = [pair for pair in zip(sizes[:-1], target[:-1]) if pair[0] != pair[1]]
     if len(differing) > 1 or any(wanted != Size(-1) for _, wanted in differing):
         return None
-    return Product(
-        source, product.target, product.config, product.weights, product.channels
-    )
+    return Product(source, product.target, product.config, product.weights, product.channels)
 
 
 def _untransposed(planner: Planner, tensor: str) -> str:

@@ -45,12 +45,12 @@ def read_in_plane(planner: Planner, node: Node) -> Product | None:
         "use_bias": False,
     }
     weights = (flat.record(planner, "kernel"),)
-    product = Product(
-        node.inputs[0], "layers.Conv3D", config, weights, shape[-1], takes_bias=False
-    )
-    product = with_window(planner, product, volume)
-    return product and dataclasses.replace(
-        product,
-        before=(Stage("ops.expand_dims", {"axis": -1}), *product.before),
-        after=(*product.after, Stage("ops.squeeze", {"axis": -1})),
+    product = Product(node.inputs[0], "layers.Conv3D", config, weights, shape[-1], takes_bias=False)
+    windowed = with_window(planner, product, volume)
+    if windowed is None:
+        return None
+    return dataclasses.replace(
+        windowed,
+        before=(Stage("ops.expand_dims", {"axis": -1}), *windowed.before),
+        after=(*windowed.after, Stage("ops.squeeze", {"axis": -1})),
     )

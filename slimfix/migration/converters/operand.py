@@ -21,7 +21,6 @@ from slimfix.migration.registry import converts
 _BROADCASTING = (
     "Add",
     "AddV2",
-    "BiasAdd",
     "Div",
     "Maximum",
     "Minimum",
@@ -37,7 +36,7 @@ _BROADCASTING = (
 def with_variable(planner: Planner, node: Node) -> LayerRecord | None:
     """Reads the variable as a tensor; who knows the op for two tensors does the rest."""
     kernels = [read_kernel(planner, tensor) for tensor in node.inputs]
-    if node.attr("data_format", "NHWC") != "NHWC" or sum(k is not None for k in kernels) != 1:
+    if sum(kernel is not None for kernel in kernels) != 1:
         return None
     side = 0 if kernels[0] else 1
     kernel, data = kernels[side], node.inputs[1 - side]
@@ -48,13 +47,21 @@ def with_variable(planner: Planner, node: Node) -> LayerRecord | None:
         return None
     inputs = list(node.inputs)
     inputs[side] = _read_out(planner, node, kernel, data, len(shape))
-    op = "AddV2" if node.op == "BiasAdd" else node.op
-    return registry.convert(planner, dataclasses.replace(node, op=op, inputs=tuple(inputs)))
+    return registry.convert(planner, dataclasses.replace(node, inputs=tuple(inputs)))
+
+
+@converts("BiasAdd")
+def bias_without_layer(planner: Planner, node: Node) -> LayerRecord | None:
+    """Along the last axis it is addition."""
+    if node.attr("data_format", "NHWC") != "NHWC":
+        return None
+    return registry.convert(planner, dataclasses.replace(node, op="AddV2"))
 
 
 def _broadcasts(kernel: Kernel, rank: int) -> bool:
     """A variable that tells samples of a batch apart is not for every batch."""
-    return 2 <= rank and (len(kernel.shape) < rank or kernel.shape[0] == 1 == rank - len(kernel.shape) + 1)
+    missing = rank - len(kernel.shape)
+    return rank >= 2 and (missing > 0 or (missing == 0 and kernel.shape[0] == 1))
 
 
 def _read_out(planner: Planner, node: Node, kernel: Kernel, data: str, rank: int) -> str:

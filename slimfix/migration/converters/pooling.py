@@ -12,7 +12,6 @@ from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
 
-
 _WINDOWED = {
     "AvgPool": ("layers.AveragePooling2D", "NHWC"),
     "AvgPool3D": ("layers.AveragePooling3D", "NDHWC"),

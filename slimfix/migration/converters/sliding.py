@@ -71,14 +71,13 @@ def read_plain(node: Node, kernel: Kernel) -> Sliding | None:
     if (strides[0], strides[-1], dilations[0], dilations[-1]) != (1, 1, 1, 1):
         return None
     depthwise = node.op == "DepthwiseConv2dNative"
-    # TensorFlow 1 ignored the dilation of this op on CPUs, TensorFlow 2 does not: nobody can tell.
-    if depthwise and max(dilations) > 1:
+    # TensorFlow 1 ignored this op's dilation on CPUs, TensorFlow 2 does not: nobody can tell. Most
+    # of its kernels, all for float64, refuse unequal strides.
+    if depthwise and (max(dilations) > 1 or strides[1] != strides[2]):
         return None
     # A window of one has nothing to spread.
     spread = [1 if size == 1 else d for size, d in zip(kernel.shape, dilations[1:-1])]
-    return Sliding(
-        depthwise, node.inputs[0], kernel, tuple(strides[1:-1]), tuple(spread), pads
-    )
+    return Sliding(depthwise, node.inputs[0], kernel, tuple(strides[1:-1]), tuple(spread), pads)
 
 
 def _pads(node: Node) -> Pads | None:
@@ -177,7 +176,10 @@ def as_padding(
 
 
 def same_pads(
-    sizes: Sequence[int | None], window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+    sizes: Sequence[int | None],
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
 ) -> tuple[tuple[int, int], ...] | None:
     """Returns what SAME pads for data of known sizes; None where one is not known.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 from slimfix.graphdef.view import Node
 from slimfix.migration.converters.kernel import read_kernel, regularizer
@@ -63,7 +63,7 @@ def _made(size: Size, window: int, stride: int, padding: str) -> Size:
 
 
 def _cropping(
-    wanted: Sequence[Size],
+    wanted: Iterable[Size],
     given: Sequence[Size],
     window: Sequence[int],
     strides: Sequence[int],
