@@ -65,6 +65,21 @@ def test_a_sandwich_over_one_axis_of_two(x, prove):
     assert migration.model.get_layer("c").dilation_rate == (2, 1)
 
 
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+def test_channels_first_is_channels_last_with_the_axes_moved(x, saved, padding):
+    import tensorflow.compat.v1 as tf
+
+    kernel = _weights([3, 2, 4, 3])
+    last = tf.nn.convolution(x, kernel, padding, dilations=[2, 3])
+    first_x = tf.placeholder(tf.float32, [None, 4, 7, 5], name="first")
+    first = tf.nn.convolution(first_x, kernel, padding, dilations=[2, 3], data_format="NCHW")
+    checkpoint = saved()
+    moved = convert(checkpoint, inputs=["first:0"], outputs=[first.name])
+    plain = convert(checkpoint, inputs=["x:0"], outputs=[last.name])
+    assert [record.target for record in moved.plan.layers] == ["layers.Conv2D"]
+    assert moved.plan.layers[0].config == plain.plan.layers[0].config
+
+
 @pytest.mark.parametrize(
     "change",
     [

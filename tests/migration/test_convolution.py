@@ -136,6 +136,16 @@ def test_one_axis(graph, prove, padding, arguments):
     assert prove(tf.nn.bias_add(net, _weights([5], "biases")))[0] == ["Conv1D"]
 
 
+def test_one_axis_padded_by_hand(graph, prove):
+    import tensorflow.compat.v1 as tf
+
+    images = tf.expand_dims(_images([None, 11, 4]), 1)
+    padding = [[0, 0], [0, 0], [2, 1], [0, 0]]
+    kernel = _weights([1, 3, 4, 5])
+    net = tf.squeeze(tf.nn.conv2d(images, kernel, [1, 2], padding), [1])
+    assert prove(net)[0] == ["ZeroPadding1D", "Conv1D"]
+
+
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_three_axes(graph, prove, padding, stride):

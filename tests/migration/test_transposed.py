@@ -63,6 +63,18 @@ def test_three_axes(graph, prove):
     assert prove(net)[0] == ["Conv3DTranspose", "Cropping3D"]
 
 
+@pytest.mark.parametrize("size, extra", [(10, []), (9, ["Cropping1D"])])
+def test_one_axis(graph, prove, size, extra):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 5, 4], name="x")
+    kernel = tf.get_variable("c/weights", [3, 2, 4])
+    net = tf.nn.conv1d_transpose(x, kernel, tf.stack([tf.shape(x)[0], size, 2]), 2, "SAME")
+    kinds, migration = prove(net + tf.get_variable("c/biases", [2]))
+    assert kinds == ["Conv1DTranspose", *extra]
+    assert [weight.path for weight in migration.model.weights] == ["c/kernel", "c/bias"]
+
+
 def test_a_size_that_only_the_data_tells_is_refused(graph, saved):
     import tensorflow.compat.v1 as tf
 
@@ -78,6 +90,6 @@ def test_a_size_that_only_the_data_tells_is_refused(graph, saved):
 def test_the_judge_sees_a_shifted_crop(x, prove, monkeypatch):
     from slimfix.migration.converters import transposed
 
-    monkeypatch.setattr(transposed, "_cropping", lambda *_: ((1, 1), (1, 0)))
+    monkeypatch.setattr(transposed, "_cropping", lambda *_: (1, 0))
     with pytest.raises(AssertionError):
         prove(_transposed(x, (13, 14), [3, 3], [2, 3], "SAME"))

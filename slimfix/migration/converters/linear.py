@@ -30,7 +30,7 @@ _READERS: dict[str, tuple[_Reader, ...]] = {
     "DepthwiseConv2dNative": (read_convolution, read_in_plane),
     "MatMul": (read_dense,),
     "Reshape": (read_tensordot,),
-    "Squeeze": (read_convolution,),
+    "Squeeze": (read_convolution, read_transposed),
 }
 
 
