@@ -76,3 +76,15 @@ def test_what_slim_does_not_train_is_frozen(x, saved):
     model = convert(saved(), inputs=["x:0"], outputs=[net.name]).model
     assert [weight.path for weight in model.non_trainable_weights] == ["net__scale/embeddings"]
     assert [weight.path for weight in model.trainable_weights] == ["net__offset/embeddings"]
+
+
+def test_one_sample_is_added_to_as_many_are(graph, saved):
+    """keras.ops.add takes an offset for each column of one sample for one for each row."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 5, 5, 4], name="x")
+    net = x + _variable([5, 1])
+    model = convert(saved(), inputs=["x:0"], outputs=[net.name]).model
+    images = np.random.default_rng(3).normal(size=(1, 5, 5, 4)).astype(np.float32)
+    result, table = run_eagerly(lambda: (np.asarray(model(images)), model.get_weights()[0]))
+    np.testing.assert_array_equal(result, images + table.reshape(5, 1))

@@ -45,7 +45,9 @@ def with_variable(planner: Planner, node: Node) -> LayerRecord | None:
         return None
     if planner.constant(data) is not None:
         return None
-    inputs = list(node.inputs)
+    inputs = [data, data]
+    # On TensorFlow, Keras takes a second summand of one long axis for a bias along the channels.
+    side = 0 if node.op in ("Add", "AddV2") else side
     inputs[side] = _read_out(planner, node, kernel, data, len(shape))
     return registry.convert(planner, dataclasses.replace(node, inputs=tuple(inputs)))
 
