@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from slimfix.graphdef.view import GraphView, Node
 
 VARIABLE_OPS = frozenset(["AutoReloadVariable", "Variable", "VariableV2", "VarHandleOp"])
@@ -44,6 +46,17 @@ def trace_variable(view: GraphView, tensor: str) -> str | None:
     while node.op in PASSIVE_OPS:
         node = view.producer(node.inputs[0])
     return node.name if node.op in VARIABLE_OPS else None
+
+
+def gather_of_value(node: Node) -> Node:
+    """Returns the Gather on a variable's value that a ResourceGather is on its handle.
+
+    A Gather knows no batch_dims: a node that has some is returned as it is.
+    """
+    if node.attr("batch_dims"):
+        return node
+    attrs = {key: node.attrs[key] for key in ("Tindices", "validate_indices") if key in node.attrs}
+    return dataclasses.replace(node, op="Gather", attrs={**attrs, "Tparams": node.attrs["dtype"]})
 
 
 def assigned_variable(view: GraphView, node: Node) -> str | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, explain
+from slimfix.graphdef.variables import gather_of_value
 from slimfix.graphdef.view import Node
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.inference import BATCH_NORM
@@ -17,6 +18,8 @@ from slimfix.migration.weights import Weights
 
 # A batch whose multiples are no other sizes that networks have; products with them fit an int32.
 _PRIME = 10007
+# Up to TensorFlow 0.12 a Placeholder of shape [] could be fed anything; older producers mean that.
+_PRODUCER = 24
 
 
 def analyse(
@@ -104,6 +107,7 @@ def _import(
     import tensorflow.compat.v1 as tf
 
     graph_def = tf.GraphDef()
+    graph_def.versions.producer = _PRODUCER
     fed = {tensor: names.fed_name(tensor) for tensor in resolved.inputs}
     for tensor, (shape, dtype) in input_shapes.items():
         _add_placeholder(graph_def, tensor, shape, dtype)
@@ -159,6 +163,8 @@ def _add_node(graph_def: Any, node: Node, fed: Mapping[str, str]) -> None:
         proto = graph_def.node.add(name=node.name, op="Identity", input=inputs[:1])
         proto.attr["T"].type = node.attr("T")
         return
+    if node.op == "ResourceGather":  # Variables are values here, not handles.
+        node = gather_of_value(node)
     proto = graph_def.node.add(name=node.name, op=node.op, input=inputs)
     for key, value in node.attrs.items():
         if not key.startswith("_"):  # _class, _output_shapes: notes about another graph.

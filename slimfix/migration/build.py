@@ -74,8 +74,10 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
 
 
 def layer_dtype(plan: ModelPlan) -> str:
-    """Returns what the layers compute in: 'float64' if an input is, else 'float32'."""
-    return "float64" if any(record.dtype == "float64" for record in plan.inputs) else "float32"
+    """Returns what the layers compute in: float64 if the network's inputs or variables do."""
+    found = {record.dtype for record in plan.inputs}
+    found.update(weight.dtype for record in plan.layers for weight in record.weights)
+    return "float64" if "float64" in found else "float32"
 
 
 def _name_of(tensor: Any, record: LayerRecord) -> str:

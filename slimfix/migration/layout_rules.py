@@ -195,6 +195,18 @@ def _turn_pad(layout: Layout, node: Node) -> bool:
     return layout.keep(node, [layout.moved(node.inputs[0]), moved, *node.inputs[2:]])
 
 
+def _turn_blocks(layout: Layout, node: Node) -> bool:
+    """Dilation cuts space into blocks, never channels; its blocks count from the second axis on."""
+    blocks, pads = layout.value(node.inputs[1]), layout.value(node.inputs[2])
+    if blocks is None or pads is None or blocks[0] != 1 or np.any(pads[0]):
+        return False
+    moved = [
+        layout.constant(node.name, "channels_last_blocks", blocks[1:]),
+        layout.constant(node.name, "channels_last_pads", pads[1:]),
+    ]
+    return layout.keep(node, [layout.moved(node.inputs[0]), *moved])
+
+
 def _turn_reduction(layout: Layout, node: Node) -> bool:
     axes = layout.value(node.inputs[1])
     rank = layout.rank(node.inputs[0])
@@ -232,7 +244,9 @@ def _still_moved(order: Sequence[int], gone: set[int]) -> bool | None:
 
 
 _BY_OP: dict[str, Callable[[Layout, Node], bool]] = {
+    "BatchToSpaceND": _turn_blocks,
     "ConcatV2": _turn_concat,
+    "SpaceToBatchND": _turn_blocks,
     "Split": _turn_split,
     "SplitV": _turn_split,
     "Squeeze": _turn_squeeze,

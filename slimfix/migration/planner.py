@@ -89,7 +89,8 @@ class Planner:
     def weight(self, name: str, tensor: str) -> WeightRecord:
         """Returns the record of a weight that the variable behind `tensor` fills."""
         variable = self.function.variables[tensor]
-        return WeightRecord(name, variable, self._weights.spec(variable).shape)
+        spec = self._weights.spec(variable)
+        return WeightRecord(name, variable, spec.shape, dtype=spec.dtype)
 
     def regularizer(self, tensor: str) -> dict[str, Any] | None:
         """Returns the Keras config of the penalty on a weight, None where it has none."""

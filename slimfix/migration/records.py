@@ -18,12 +18,14 @@ class WeightRecord:
       shape: of the weight.
       permutation: order of the variable's axes in the weight; () where both are laid out alike, as
         nearly all kernels are.
+      dtype: name.
     """
 
     name: str
     variable: str
     shape: tuple[int, ...]
     permutation: tuple[int, ...] = ()
+    dtype: str = "float32"
 
     def arrange(self, value: np.ndarray) -> np.ndarray:
         """Returns a variable's value as the weight holds it: axes permuted, then reshaped."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.fused import FUSED_OPS
-from slimfix.graphdef.variables import VARIABLE_OPS
+from slimfix.graphdef.variables import VARIABLE_OPS, gather_of_value
 from slimfix.graphdef.view import GraphView
 from slimfix.parity import single_kernels
 from slimfix.parity.constant_parts import compute_constants
@@ -115,6 +115,8 @@ def _rewrite(
         elif node.op in single_kernels.FORMULAS and float64:
             single_kernels.write_out(result, node)
         else:
+            if node.op == "ResourceGather":
+                node = gather_of_value(node)
             copied = result.node.add(name=node.name, op=node.op)
             copied.input.extend([*node.inputs, *(f"^{name}" for name in node.control_inputs)])
             for key, value in node.attrs.items():

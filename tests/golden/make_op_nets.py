@@ -13,11 +13,12 @@ import numpy as np
 import recording
 import tensorflow as tf
 from nets_basic import NETS as BASIC
+from nets_kernels import NETS as KERNELS
 from nets_ops import NETS as OPS
 
 OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "op_nets")
 # Name -> function that builds the net in the default graph and returns its output tensors.
-NETS = {**BASIC, **OPS}
+NETS = {**BASIC, **KERNELS, **OPS}
 BATCH = 3
 
 

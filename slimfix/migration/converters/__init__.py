@@ -2,11 +2,15 @@
 
 Importing this package fills the registry. Order matters where two families look at the same op:
 a biased layer and a written-out batch norm both end in an Add, and so come before plain addition.
+Variables that no layer takes as a weight come last.
 """
 
 from slimfix.migration.converters import (  # noqa: I001  (the order is the order of asking)
     batch_norm,
     linear,
+    matmul,
+    fixed_filter,
+    embedding,
     pooling,
     activation,
     prelu,
@@ -22,6 +26,7 @@ from slimfix.migration.converters import (  # noqa: I001  (the order is the orde
     local_response,
     elementwise,
     unary,
+    operand,
 )
 
 __all__ = [
@@ -29,10 +34,14 @@ __all__ = [
     "axes",
     "batch_norm",
     "elementwise",
+    "embedding",
+    "fixed_filter",
     "joining",
     "linear",
     "local_response",
+    "matmul",
     "norms",
+    "operand",
     "padding",
     "pooling",
     "prelu",

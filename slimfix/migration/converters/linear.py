@@ -1,150 +1,76 @@
-"""Layers with a kernel: convolution, depthwise and separable convolution, fully connected."""
+"""Layers with a kernel and maybe a bias: who reads which op, and which bias a layer swallows."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Callable
 
-from slimfix import names
 from slimfix.graphdef.view import Node
+from slimfix.migration.converters.convolution import read_convolution, read_separable
+from slimfix.migration.converters.dense import read_dense, read_tensordot
+from slimfix.migration.converters.grouped import read_grouped
+from slimfix.migration.converters.in_plane import read_in_plane
+from slimfix.migration.converters.kernel import Kernel, element_count, read_kernel
+from slimfix.migration.converters.product import Product, plan_product
+from slimfix.migration.converters.transposed import read_transposed
 from slimfix.migration.planner import Planner
-from slimfix.migration.records import LayerRecord, WeightRecord
+from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
 
-_KERNEL_OPS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+_Reader = Callable[[Planner, Node], "Product | None"]
+# By the op that ends the layer; the first reader that knows a node decides.
+_READERS: dict[str, tuple[_Reader, ...]] = {
+    "BatchMatMul": (read_dense,),
+    "BatchMatMulV2": (read_dense,),
+    "BatchToSpaceND": (read_convolution,),
+    "ConcatV2": (read_grouped,),
+    "Conv2D": (read_separable, read_convolution),
+    "Conv2DBackpropInput": (read_transposed,),
+    "Conv3D": (read_convolution,),
+    "Conv3DBackpropInputV2": (read_transposed,),
+    "DepthwiseConv2dNative": (read_convolution, read_in_plane),
+    "MatMul": (read_dense,),
+    "Reshape": (read_tensordot,),
+    "Squeeze": (read_convolution, read_transposed),
+}
 
 
-@converts(*_KERNEL_OPS)
+def _read(planner: Planner, node: Node) -> Product | None:
+    for reader in _READERS[node.op]:
+        product = reader(planner, node)
+        if product is not None:
+            return product
+    return None
+
+
+@converts(*_READERS)
 def unbiased(planner: Planner, node: Node) -> LayerRecord | None:
-    return _with_kernel(planner, node, node, None)
+    product = _read(planner, node)
+    return plan_product(planner, product, node, None) if product else None
 
 
 @converts("BiasAdd", "Add", "AddV2")
 def biased(planner: Planner, node: Node) -> LayerRecord | None:
-    for product, bias in (node.inputs, node.inputs[::-1]):
-        kernel_node = planner.producer(product, *_KERNEL_OPS)
-        if (
-            kernel_node is not None
-            and planner.variable(bias) is not None
-            and len(planner.shape(bias) or ()) == 1
-            and node.attr("data_format", "NHWC") == "NHWC"
-            and planner.only_consumer_is(product, node)
-        ):
-            return _with_kernel(planner, kernel_node, node, bias)
+    if node.attr("data_format", "NHWC") != "NHWC":
+        return None
+    for result, added in (node.inputs, node.inputs[::-1]):
+        end = planner.producer(result, *_READERS)
+        bias = read_kernel(planner, added)
+        if end is None or bias is None or not planner.only_consumer_is(result, node):
+            continue
+        product = _read(planner, end)
+        if product is not None and _is_bias(planner, product, result, bias):
+            return plan_product(planner, product, node, bias)
     return None
 
 
-def _with_kernel(planner: Planner, node: Node, end: Node, bias: str | None) -> LayerRecord | None:
-    if planner.variable(node.inputs[1]) is None:
-        return None
-    if node.op == "MatMul":
-        return _dense(planner, node, end, bias)
-    if not _is_plain_convolution(node):
-        return None
-    if node.op == "DepthwiseConv2dNative":
-        return _depthwise(planner, node, end, bias)
-    return _separable(planner, node, end, bias) or _convolution(planner, node, end, bias)
-
-
-def _dense(planner: Planner, node: Node, end: Node, bias: str | None) -> LayerRecord | None:
-    if node.attr("transpose_a") or node.attr("transpose_b"):
-        return None
-    config: dict[str, Any] = {
-        "units": planner.weight("kernel", node.inputs[1]).shape[1],
-        "kernel_regularizer": planner.regularizer(node.inputs[1]),
-    }
-    kernel = planner.weight("kernel", node.inputs[1])
-    return _layer(planner, "layers.Dense", node.inputs[0], end, config, (kernel,), bias)
-
-
-def _convolution(planner: Planner, node: Node, end: Node, bias: str | None) -> LayerRecord:
-    kernel = planner.weight("kernel", node.inputs[1])
-    config = {
-        "filters": kernel.shape[3],
-        "kernel_size": kernel.shape[:2],
-        "kernel_regularizer": planner.regularizer(node.inputs[1]),
-        "groups": _groups(planner, node, kernel),
-        **_spatial(node),
-    }
-    return _layer(planner, "layers.Conv2D", node.inputs[0], end, config, (kernel,), bias)
-
-
-def _depthwise(planner: Planner, node: Node, end: Node, bias: str | None) -> LayerRecord:
-    # Keras names this weight 'kernel' and its regularizer 'depthwise_regularizer'.
-    kernel = planner.weight("kernel", node.inputs[1])
-    config = {
-        "kernel_size": kernel.shape[:2],
-        "depth_multiplier": kernel.shape[3],
-        "depthwise_regularizer": planner.regularizer(node.inputs[1]),
-        **_spatial(node),
-    }
-    target = "layers.DepthwiseConv2D"
-    return _layer(planner, target, node.inputs[0], end, config, (kernel,), bias)
-
-
-def _separable(planner: Planner, node: Node, end: Node, bias: str | None) -> LayerRecord | None:
-    """slim.separable_conv2d: a depthwise convolution, then one of 1 by 1, in one scope."""
-    first = planner.producer(node.inputs[0], "DepthwiseConv2dNative")
-    if first is None or not planner.only_consumer_is(node.inputs[0], node):
-        return None
-    if not _is_plain_convolution(first) or planner.variable(first.inputs[1]) is None:
-        return None
-    depthwise = planner.weight("depthwise_kernel", first.inputs[1])
-    pointwise = planner.weight("pointwise_kernel", node.inputs[1])
-    same_scope = names.parent_scope(depthwise.variable) == names.parent_scope(pointwise.variable)
-    one_by_one = pointwise.shape[:2] == (1, 1) and node.attr("strides") == [1, 1, 1, 1]
-    if not same_scope or not one_by_one:
-        return None
-    config = {
-        "filters": pointwise.shape[3],
-        "kernel_size": depthwise.shape[:2],
-        "depth_multiplier": depthwise.shape[3],
-        "depthwise_regularizer": planner.regularizer(first.inputs[1]),
-        "pointwise_regularizer": planner.regularizer(node.inputs[1]),
-        **_spatial(first),
-    }
-    target = "layers.SeparableConv2D"
-    weights = (depthwise, pointwise)
-    return _layer(planner, target, first.inputs[0], end, config, weights, bias)
-
-
-def _layer(
-    planner: Planner,
-    target: str,
-    source: str,
-    end: Node,
-    config: dict[str, Any],
-    kernels: tuple[WeightRecord, ...],
-    bias: str | None,
-) -> LayerRecord:
-    weights = kernels
-    config = {**config, "use_bias": bias is not None}
-    if bias is not None:
-        weights = (*kernels, planner.weight("bias", bias))
-        config["bias_regularizer"] = planner.regularizer(bias)
-    scope = names.parent_scope(kernels[0].variable) or end.name
-    return planner.layer(target, scope, [source], end, config, weights)
-
-
-def _is_plain_convolution(node: Node) -> bool:
-    spatial = _spatial(node)
-    both = max(spatial["strides"]) > 1 and max(spatial["dilation_rate"]) > 1  # Keras takes one.
+def _is_bias(planner: Planner, product: Product, result: str, bias: Kernel) -> bool:
+    """A bias has one element for each channel, and ones for sizes of no more axes than the data."""
+    shape = planner.shape(result)
+    along_channels = bool(bias.shape) and bias.shape[-1] == product.channels
     return (
-        node.attr("data_format", "NHWC") == "NHWC"
-        and node.attr("padding") in ("SAME", "VALID")
-        and not both
+        product.takes_bias
+        and along_channels
+        and element_count(bias) == product.channels
+        and shape is not None
+        and len(bias.shape) <= len(shape)
     )
-
-
-def _spatial(node: Node) -> dict[str, Any]:
-    return {
-        "strides": tuple(node.attr("strides")[1:3]),
-        "dilation_rate": tuple((node.attr("dilations") or [1, 1, 1, 1])[1:3]),
-        "padding": node.attr("padding").lower(),
-        "data_format": "channels_last",
-    }
-
-
-def _groups(planner: Planner, node: Node, kernel: WeightRecord) -> int:
-    shape = planner.shape(node.inputs[0])
-    channels = shape[3] if shape else None
-    return 1 if channels is None else channels // kernel.shape[2]
