@@ -32,6 +32,7 @@ _PUBLIC = {
 _KERAS_3 = {
     "migrate": "slimfix.pipeline",
     "verify_parity": "slimfix.parity",
+    "SlimBatchNormalization": "slimfix.layers.batch_norm",
 }
 _HAS_KERAS_3 = sys.version_info >= (3, 10)
 

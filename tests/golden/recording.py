@@ -12,7 +12,7 @@ import tensorflow.compat.v1 as tf
 SKIPPED_OPS = ("Identity", "StopGradient", "Placeholder", "PlaceholderWithDefault", "Switch")
 
 
-def write_recording(directory, session, inputs, outputs, switches, extra=None):
+def write_recording(directory, session, inputs, outputs, switches, extra=None, tensors=None):
     """Runs the graph once in inference mode and writes `<directory>/recording.npz`.
 
     Args:
@@ -22,11 +22,13 @@ def write_recording(directory, session, inputs, outputs, switches, extra=None):
       outputs: list of tensor names.
       switches: dict, tensor name to Python bool, fed beside the inputs.
       extra: dict of further arrays, key to array.
+      tensors: what to record; None for every tensor that `find_layer_tensors` finds.
     Returns: dict of the arrays written, key to array.
     """
     feed = dict(inputs)
     feed.update(switches)
-    tensors = find_layer_tensors(session, inputs, outputs, feed)
+    if tensors is None:
+        tensors = find_layer_tensors(session, inputs, outputs, feed)
     values = session.run({tensor.name: tensor for tensor in tensors}, feed)
     arrays = {"input/" + name: value for name, value in inputs.items()}
     arrays.update({"tensor/" + name: value for name, value in values.items()})

@@ -1,0 +1,1 @@
+"""Keras layers that do in training what slim's did, where Keras's own layer cannot."""
