@@ -47,6 +47,7 @@ def migrate(
     input_shape: Sequence[int | None] = (),
     values: str | None = None,
     op_converters: str | None = None,
+    exact_batch_norm: bool = False,
 ) -> MigrationResult:
     """Writes a verified Keras 3 model of a TensorFlow 1 network, or nothing.
 
@@ -72,6 +73,9 @@ def migrate(
       values: 'raw', or 'shadow' for the ExponentialMovingAverage of each variable that has one;
         has to be said where the checkpoint holds both.
       op_converters: module with converters of your own (`slimfix.migration.converts`).
+      exact_batch_norm: whether batch norms become slimfix.SlimBatchNormalization, which trains to
+        slim's moving_variance and debiases as slim does. model.keras then loads only where that
+        name was imported; without it, with plain Keras.
     Returns: MigrationResult: the variables accounted for, the proof, the files.
     Raises:
       UsageError: a file or name is wrong, or `output_dir` exists.
@@ -91,7 +95,7 @@ def migrate(
     source = Source(
         checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
     )
-    migration = convert(source, inputs, outputs, values)
+    migration = convert(source, inputs, outputs, values, exact_batch_norm)
     account = close_books(
         migration.variables, migration.plan, migration.model, migration.checkpoint.variables
     )
@@ -102,7 +106,7 @@ def migrate(
         if not parity.passed:
             raise _parity_error(_result(migration, parity, files={}))
         _write_source(migration, folder)
-        result = _result(migration, parity, _files(output_dir))
+        result = _result(migration, parity, _files(output_dir, migration))
         sha256 = {name: _sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
         text = format_migration_json(migration, account, sha256, parity.versions)
         _write(os.path.join(folder, ACCOUNT_FILE), text)
@@ -152,9 +156,11 @@ def _sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def _files(output_dir: str) -> dict[str, str]:
+def _files(output_dir: str, migration: Migration) -> dict[str, str]:
+    exact = any(record.target.startswith("slimfix.") for record in migration.plan.layers)
+    needs = "slimfix.SlimBatchNormalization imported" if exact else "plain Keras"
     return {
-        os.path.join(output_dir, MODEL_FILE): "Keras 3 model; loads with plain Keras",
+        os.path.join(output_dir, MODEL_FILE): f"Keras 3 model; loads with {needs}",
         os.path.join(output_dir, WEIGHTS_FILE): "its weights alone",
         os.path.join(output_dir, SOURCE_FILE): "Keras source that builds it",
         os.path.join(output_dir, ACCOUNT_FILE): "what became of every variable",

@@ -54,6 +54,12 @@ def define_flags(values: flags.FlagValues) -> None:
         "What the original network computed (.npz); the graph is run now if not given.",
         flag_values=values,
     )
+    flags.DEFINE_boolean(
+        "exact_batch_norm",
+        False,
+        "Batch norms that train as slim's do; the model then loads only with slimfix.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "output_dir",
         None,
@@ -116,6 +122,7 @@ def run(values: flags.FlagValues) -> int:
             input_shape=input_shape,
             values=values.values,
             op_converters=values.op_converters,
+            exact_batch_norm=values.exact_batch_norm,
         )
     except ParityError as error:
         if error.result is not None:

@@ -23,8 +23,8 @@ class SlimBatchNormalization(keras.layers.BatchNormalization):
     `trainable=False` means: inference mode, in training too. What differs is what a training step
     stores:
 
-    - `fused=True`, slim's default: moving_variance takes in variance * N / max(N - 1, 1), with N the
-      elements of a channel in the batch. Keras takes in the plain variance, as slim does with
+    - `fused=True`, slim's default: moving_variance takes in variance * N / max(N - 1, 1), with N
+      the elements of a channel in the batch. Keras takes in the plain variance, as slim does with
       `fused=False`.
     - `zero_debias_moving_mean=True`: the average of the mean starts at 0 in the weight `biased`
       [channels], `local_step` [] counts the steps, and moving_mean is
@@ -66,7 +66,7 @@ class SlimBatchNormalization(keras.layers.BatchNormalization):
             raise UsageError(
                 explain(
                     f"SlimBatchNormalization has no {' and no '.join(refused)}",
-                    cause="it does what slim.batch_norm does; slim's renorm keeps other statistics.",
+                    cause="slim's renorm keeps other statistics; slim synchronizes none.",
                     fix="use keras.layers.BatchNormalization for it.",
                 )
             )
@@ -74,8 +74,8 @@ class SlimBatchNormalization(keras.layers.BatchNormalization):
         super().__init__(axis, momentum, epsilon, center, scale, **kwargs)
         self.fused = fused
         self.zero_debias_moving_mean = zero_debias_moving_mean
-        self.biased = None
-        self.local_step = None
+        self.biased: Any = None
+        self.local_step: Any = None
 
     def build(self, input_shape: Any) -> None:
         """Adds the weights of Keras's layer, then those of zero debiasing."""

@@ -8,6 +8,7 @@ from typing import Any, Callable, Mapping
 
 import numpy as np
 
+import slimfix
 from slimfix.errors import CheckpointMismatchError, explain
 from slimfix.migration.records import LayerRecord, ModelPlan
 
@@ -97,9 +98,9 @@ def _operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
     import keras
 
     room, _, name = record.target.partition(".")
-    target = getattr(getattr(keras, room), name)
+    target = getattr(slimfix if room == "slimfix" else getattr(keras, room), name)
     config = {key: value for key, value in record.config.items() if value is not None}
-    if room == "layers":
+    if room != "ops":
         return target(**config, name=record.name, dtype=dtype)
     free = [
         parameter for parameter in inspect.signature(target).parameters if parameter not in config

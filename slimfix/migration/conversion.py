@@ -22,6 +22,7 @@ from slimfix.migration.build import Probe, build_model, load_weights
 from slimfix.migration.channels_last import channels_last
 from slimfix.migration.checkpoint_checks import check_statistics, check_variables
 from slimfix.migration.eager import run_eagerly
+from slimfix.migration.exact import find_exact, loading_notes
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.function_checks import (
     check_computed,
@@ -77,6 +78,7 @@ def convert(
     inputs: str | Sequence[str] = (),
     outputs: str | Sequence[str] = (),
     values: str | None = None,
+    exact_batch_norm: bool = False,
 ) -> Migration:
     """Returns the Keras model of a TensorFlow 1 network. Nothing is verified or written.
 
@@ -85,6 +87,8 @@ def convert(
       inputs: tensor names; () to find them (see `signature.find_signature`).
       outputs: names of end points; () to find them.
       values: 'raw' or 'shadow'; None where the checkpoint leaves no choice.
+      exact_batch_norm: whether batch norms become slimfix.SlimBatchNormalization, which trains as
+        the graph does; those that cannot are in the notes. The model then loads with slimfix only.
     Raises:
       CheckpointError: a file is missing or damaged.
       UsageError: inputs or outputs are unknown, or there are several candidates.
@@ -117,13 +121,18 @@ def convert(
     check_computed(signature, function)
     penalties, penalty_notes = find_penalties(meta_graph, view)
     inputs_planned = _input_records(input_shapes, function)
+    batch_norms = _by_moving_mean(layers)
+    exact, exact_notes = frozenset[str](), list[str]()
+    if exact_batch_norm:
+        exact, exact_notes = find_exact(view, batch_norms.values(), weights)
     planner = Planner(
         function,
         weights,
-        batch_norms=_by_moving_mean(layers),
+        batch_norms=batch_norms,
         penalties=penalties,
         trainable=find_trainable(meta_graph),
         taken_names=[record.name for record in inputs_planned],
+        exact=exact,
     )
     plan = plan_model(planner, inputs_planned)
     fates = account_for(weights, plan, function, layers)
@@ -143,6 +152,8 @@ def convert(
             *odd_values,
             *resolved.notes,
             *notes,
+            *loading_notes(plan.layers),
+            *exact_notes,
             *penalty_notes,
             *_tied_notes(fates),
         ),

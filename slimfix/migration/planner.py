@@ -35,6 +35,7 @@ class Planner:
       batch_norms: the slim layer, by variable name of its moving_mean.
       penalties: what slim adds to the loss for a weight, by variable name.
       trainable: names of the trainable variables; None where the graph does not say.
+      exact: the moving_mean of each batch norm that is to be slimfix's own layer.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Planner:
         penalties: Mapping[str, Penalty],
         trainable: frozenset[str] | None,
         taken_names: Sequence[str] = (),
+        exact: frozenset[str] = frozenset(),
     ):
         self.function = function
         self.batch_norms = batch_norms
         self.penalties = penalties
         self.trainable = trainable
+        self.exact = exact
         self._weights = weights
         self._consumers = function.consumers()
         self._taken: dict[str, tuple[Any, ...]] = dict.fromkeys(taken_names, ())

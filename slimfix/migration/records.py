@@ -40,7 +40,7 @@ class LayerRecord:
     Attributes:
       name: of the Keras layer; unique unless the layer is shared.
       scope: the slim scope that it stands for.
-      target: 'layers.Conv2D' or 'ops.add': a public name below `keras`.
+      target: 'layers.Conv2D' or 'ops.add': a public name below `keras`; or a layer of slimfix.
       config: keyword arguments of the layer's constructor or of the operation; small NumPy arrays
         may be among those of an operation.
       inputs: tensor names; the positional arguments.

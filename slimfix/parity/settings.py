@@ -23,7 +23,7 @@ def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
     compared = 0
     different: list[str] = []
     for record in plan.layers:
-        if not record.target.startswith("layers."):
+        if record.target.startswith("ops."):
             continue
         found = model.get_layer(record.name).get_config()
         for key, planned in record.config.items():

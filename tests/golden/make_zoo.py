@@ -1,7 +1,7 @@
 """Writes the zoo: every net of tf.contrib.slim.nets, as an inference and as a training graph.
 
-    python3.7 tests/golden/make_zoo.py                              # all into build/zoo; minutes, 5 GB
-    python3.7 tests/golden/make_zoo.py build/zoo vgg_a resnet_v1_50
+    python3.7 tests/golden/make_zoo.py                               # into build/zoo; 4 GB
+    python3.7 tests/golden/make_zoo.py build/zoo vgg_a resnet_v1_50  # these only
 
 Only tensorflow 1.15 and tf.contrib.slim are used. For each net, below the folder:
 
@@ -80,9 +80,7 @@ NETS = {
     "vgg_16": Net(
         _vgg.vgg_16, _vgg.vgg_arg_scope, *(224, 224, 12), _pipes.one_shot_iterator, _momentum
     ),
-    "vgg_a": Net(
-        _vgg.vgg_a, _vgg.vgg_arg_scope, *(224, 224, 13), _pipes.prefetch_queue, _descent
-    ),
+    "vgg_a": Net(_vgg.vgg_a, _vgg.vgg_arg_scope, *(224, 224, 13), _pipes.prefetch_queue, _descent),
     "inception_v1": Net(
         _inception.inception_v1,
         _inception.inception_v1_arg_scope,
@@ -188,7 +186,7 @@ def fill(session, net, images, seed):
         statistics[scope + "/moving_variance"] = variance
     names = {name for name in variables if name.endswith(("/moving_mean", "/moving_variance"))}
     if names != set(statistics):
-        raise ValueError("No batch norm for {}".format(sorted(names ^ set(statistics))[:5]))
+        raise ValueError(f"No batch norm for {sorted(names ^ set(statistics))[:5]}")
     load(session, {variables[name]: value for name, value in statistics.items()})
 
 
@@ -233,7 +231,9 @@ def small_tensors(session, end_points, outputs):
     """Returns the outputs and, the smallest first, end points up to RECORDED_BYTES of them."""
     found = {session.graph.get_tensor_by_name(name) for name in outputs}
     left = RECORDED_BYTES
-    sizes = {tensor: 2 * 4 * int(np.prod(tensor.shape[1:].as_list())) for tensor in end_points.values()}
+    sizes = {
+        tensor: 2 * 4 * int(np.prod(tensor.shape[1:].as_list())) for tensor in end_points.values()
+    }
     for tensor in sorted(sizes, key=lambda tensor: (sizes[tensor], tensor.name)):
         left -= sizes[tensor]
         if left > 0:
@@ -256,9 +256,8 @@ def write_net(folder, name):
     size = os.path.getsize(checkpoint + ".data-00000-of-00001") / 1e6
     recorded = os.path.getsize(os.path.join(rooms["inference"], "recording.npz")) / 1e6
     print(
-        "{:<14} {:4d} variables, {:5.0f} MB; recording {:4.1f} MB; {:3.0f} s".format(
-            name, count, size, recorded, time.time() - start
-        ),
+        f"{name:<14} {count:4d} variables, {size:5.0f} MB; recording {recorded:4.1f} MB; "
+        f"{time.time() - start:3.0f} s",
         flush=True,
     )
 

@@ -83,7 +83,7 @@ def _error_text(complaint: str) -> str:
     lines = complaint.rstrip().splitlines()
     starts = [n for n, line in enumerate(lines) if line.startswith("Traceback")]
     text = lines[starts[-1] + 1 :] if starts else lines
-    own = [line for line in text if not line.startswith("  File") and not line[:4] == "    "]
+    own = [line for line in text if not line.startswith("  File") and line[:4] != "    "]
     return "\n".join("    " + line[:300] for line in own[:40])
 
 

@@ -10,6 +10,7 @@ from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import Node
+from slimfix.migration import exact
 from slimfix.migration.inference import BATCH_NORM
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord, WeightRecord
@@ -159,6 +160,10 @@ def _layer(
     notes = training_notes(slim_layer)
     scope = names.parent_scope(moving_mean.variable)
     target = "layers.BatchNormalization"
+    if slim_layer and moving_mean.variable in planner.exact:
+        target, notes = exact.TARGET, []
+        config.update(exact.settings(slim_layer))
+        weights += exact.extra_weights(slim_layer, moving_mean.shape)
     return planner.layer(target, scope, [source], end, config, weights, notes)
 
 
