@@ -68,7 +68,7 @@ part("imports", imports)
 from slimfix.migration import convert
 from slimfix.parity import verify_parity
 path = sys.argv[2] + "/parts.keras"
-migration = part("convert", convert, sys.argv[1], None, sys.argv[3], sys.argv[4])
+migration = part("convert", convert, *(sys.argv[i] for i in (1, 3, 4)))
 part("save", migration.model.save, path)
 if "parity" in sys.argv:
     part("parity", verify_parity, path, migration)

@@ -11,6 +11,7 @@ from slimfix.checkpoint import read_checkpoint
 from slimfix.checkpoint.writer import write_checkpoint
 from slimfix.errors import CheckpointMismatchError
 from slimfix.migration import convert
+from slimfix.migration.sources import Source
 
 ROUNDING = 8 * np.finfo(np.float32).eps
 # Variants of tests/golden/micro whose batch norm becomes slimfix's.
@@ -117,7 +118,7 @@ def test_a_checkpoint_without_the_extras_is_refused(golden, tmp_path):
     kept = {n: opened.read(n) for n in opened.variables if "biased" not in n}
     write_checkpoint(str(tmp_path / "model.ckpt"), kept)
     with pytest.raises(CheckpointMismatchError) as raised:
-        convert(str(tmp_path / "model.ckpt"), meta=net.meta, exact_batch_norm=True)
+        convert(Source(str(tmp_path / "model.ckpt"), net.meta), exact_batch_norm=True)
     assert str(raised.value).startswith("1 variable of zero_debias_moving_mean that an exact")
     assert "'net/conv/BatchNorm/net/conv/BatchNorm/moving_mean/biased'" in str(raised.value)
     assert "Fix: leave exact_batch_norm out" in str(raised.value)

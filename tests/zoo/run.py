@@ -91,14 +91,14 @@ def migrate_one(folder: pathlib.Path, graph: str) -> dict:
     """Returns what one migration gave: seconds, counts, errors, faults."""
     from slimfix.migration import convert
     from slimfix.migration.eager import run_eagerly
+    from slimfix.migration.sources import Source
     from slimfix.parity import read_recording, verify_parity
 
     names = json.loads((folder / "net.json").read_text())
     recording = read_recording(str(folder / "inference" / "recording.npz"))
     start = time.perf_counter()
     migration = convert(
-        str(folder / "training" / "model.ckpt"),
-        meta=str(folder / graph / "model.ckpt.meta"),
+        Source(str(folder / "training" / "model.ckpt"), str(folder / graph / "model.ckpt.meta")),
         inputs=names[graph]["inputs"],
         outputs=names[graph]["outputs"],
     )
