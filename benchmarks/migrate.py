@@ -92,8 +92,7 @@ with slim.arg_scope([slim.conv2d], normalizer_fn=slim.batch_norm,
             residual = slim.conv2d(residual, 4, 3, activation_fn=None, scope="conv2")
             net = tf.nn.relu(0.5 * net + residual)
 loss = tf.losses.mean_squared_error(tf.zeros([1, 4]), tf.reduce_mean(net, [1, 2], name="output"))
-with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
-    tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+slim.learning.create_train_op(loss, tf.train.GradientDescentOptimizer(0.1))
 with tf.Session() as session:
     session.run(tf.global_variables_initializer())
     tf.train.Saver().save(session, prefix, write_state=False)

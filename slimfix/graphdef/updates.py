@@ -38,6 +38,8 @@ _GLUE_OPS = PASSIVE_OPS | frozenset(
         "Sub",
     ]
 )
+# What reads a variable, and may do so after an op that it waits for has assigned it.
+_READ_OPS = ("Identity", "ReadVariableOp")
 
 # How the ops begin that apply gradients to variables: ApplyMomentum, ResourceApplyAdam, ...
 OPTIMIZER_UPDATES = ("Apply", "ResourceApply", "ResourceSparseApply", "SparseApply")
@@ -131,7 +133,11 @@ def _updates_among(view: GraphView, nodes: set[str]) -> list[Update]:
 
 
 def _readers(view: GraphView, node: Node) -> list[Node]:
-    return [each for each in view.consumers(node.name) if node.name in _sources(view, each)]
+    """Returns the nodes that read what a node gives, or the variable that it assigned."""
+    # A whole train step may wait for each update: only a read can matter among those that wait.
+    waiting = [each for each in view.consumers(node.name) if each.op in _READ_OPS]
+    after = [each for each in waiting if node.name in _sources(view, each)]
+    return view.consumers(node.name, control=False) + after
 
 
 def _sources(view: GraphView, node: Node) -> list[str]:
@@ -141,7 +147,7 @@ def _sources(view: GraphView, node: Node) -> list[str]:
     that assigns to a node that reads the same variable.
     """
     data = [names.split_tensor_name(tensor)[0] for tensor in node.inputs]
-    if node.op not in ("Identity", "ReadVariableOp"):
+    if node.op not in _READ_OPS:
         return data
     variable = trace_variable(view, node.inputs[0])
     assigned = [

@@ -120,9 +120,10 @@ def load_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray])
     """
     values: dict[str, tuple[Any, np.ndarray]] = {}
     wrong: list[str] = []
+    layers = {layer.name: layer for layer in model.layers}  # get_layer searches them all.
     for record in plan.layers:
         for weight in record.weights:
-            target = getattr(model.get_layer(record.name), weight.name)
+            target = getattr(layers[record.name], weight.name)
             value = weight.arrange(read(weight.variable))
             if value.shape != tuple(target.shape):
                 wrong.append(
