@@ -7,7 +7,10 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 RUN := .venv/bin/python
 READY := .venv/.ready
 
-.PHONY: demo test slim-tests lint golden lock clean
+# A Python with real TensorFlow 1.15, as `.ci/legacy tf1 PYTHON37` makes one.
+TF1 ?= .venv-tf1/bin/python
+
+.PHONY: demo test slim-tests zoo lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
@@ -18,6 +21,12 @@ test: $(READY)
 # Runs the tests that tf-slim ships, and compares them with TensorFlow 1.15.5's results; five minutes.
 slim-tests: $(READY)
 	$(RUN) tests/upstream/run.py
+
+# Eleven nets of tf.contrib.slim.nets, written by TensorFlow 1.15 and migrated: 5 GB in build/zoo, ten minutes.
+zoo: $(READY)
+	@test -x "$(TF1)" || { echo "No $(TF1): make it with .ci/legacy tf1 /path/to/python3.7, or name one: make TF1=..." >&2; exit 1; }
+	test -d build/zoo || $(TF1) tests/golden/make_zoo.py build/zoo
+	$(RUN) tests/zoo/run.py build/zoo
 
 lint: $(READY)
 	$(RUN) -m ruff check .
@@ -37,6 +46,8 @@ golden:
 	python3.7 tests/golden/make_micro.py
 	python3.7 tests/golden/make_behaviour.py
 	python3.7 tests/golden/make_crossing.py
+	python3.7 tests/golden/make_op_nets.py
+	python3.7 tests/golden/make_forms.py
 
 # Resolves the newest dependencies anew; needs uv.
 lock:
