@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import hashlib
 import os
 from typing import Any, Callable, Mapping, Sequence
@@ -102,6 +104,9 @@ def migrate(
     with new_folder(output_dir) as folder:
         model_path = os.path.join(folder, MODEL_FILE)
         run_eagerly(migration.model.save, model_path)
+        # One model in memory is enough: the proof loads the one on disk.
+        migration = dataclasses.replace(migration, model=None)
+        gc.collect()
         parity = verify_parity(model_path, migration, recorded)
         if not parity.passed:
             raise _parity_error(_result(migration, parity, files={}))
