@@ -104,13 +104,13 @@ def migrate(
     with new_folder(output_dir) as folder:
         model_path = os.path.join(folder, MODEL_FILE)
         run_eagerly(migration.model.save, model_path)
+        _write_source(migration, folder)
         # One model in memory is enough: the proof loads the one on disk.
         migration = dataclasses.replace(migration, model=None)
         gc.collect()
         parity = verify_parity(model_path, migration, recorded)
         if not parity.passed:
             raise _parity_error(_result(migration, parity, files={}))
-        _write_source(migration, folder)
         result = _result(migration, parity, _files(output_dir, migration))
         sha256 = {name: _sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
         text = format_migration_json(migration, account, sha256, parity.versions)

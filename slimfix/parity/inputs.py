@@ -2,41 +2,111 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
+from slimfix import names
 from slimfix.errors import UsageError, explain
+from slimfix.graphdef.variables import trace_variable
+from slimfix.graphdef.view import GraphView
 from slimfix.migration.records import InputRecord
+from slimfix.parity.recording import graph_shape
 
 _SEED = 20150321
-_BATCH = 4
-_SCALES = (0.1, 1.0, 3.0, 10.0)  # One a sample: activations saturate in some and not in others.
+# One a sample: activations saturate in the one and not in the other.
+_SCALES = (0.5, 4.0)
+# What an unknown size may be, by the rank of the input: steps, pixels, voxels.
+_SIZES: Mapping[int, Sequence[int]] = {
+    2: (16, 64),
+    3: (16, 64, 256),
+    4: (224, 299, 331, 128, 64, 32, 28, 16),
+    5: (16, 32, 64, 112),
+}
+_LOOKUPS = ("Gather", "GatherV2", "ResourceGather")
+_FEW_IDS = 10
 
 
-def draw_inputs(records: Sequence[InputRecord]) -> dict[str, np.ndarray]:
-    """Returns normal random inputs, one scale a sample, the same for every call.
+def draw_inputs(
+    records: Sequence[InputRecord],
+    permutations: Mapping[str, tuple[int, ...]],
+    view: GraphView,
+    takes: Callable[[Mapping[str, np.ndarray]], bool],
+) -> dict[str, np.ndarray]:
+    """Returns random inputs of a graph, with one batch size, the same for every call.
+
+    Floating-point inputs are normal, with a scale of its own for each sample; bytes are those of
+    images, 0 to 255; booleans are either; other integers are ids of the rows of the tables that
+    they look up.
 
     Args:
-      records: the inputs of the model; every size but the batch's must be known.
+      records: the inputs of the model.
+      permutations: by tensor name of an input that the model takes in another order of axes.
+      view: the graph; tells what integers look up.
+      takes: tells whether the graph takes inputs of such shapes; asked where some size is unknown.
     Returns: value by tensor name.
-    Raises: UsageError: a size is unknown, or the input is no floating-point tensor.
+    Raises: UsageError: no size was found that the graph takes, or an input holds no numbers.
     """
+    shapes = {record.tensor: graph_shape(record, permutations) for record in records}
+    batch = next((shape[0] for shape in shapes.values() if shape[0]), len(_SCALES))
+    unknown = [t for t, shape in shapes.items() if None in shape[1:]]
+    choices = max((len(_SIZES.get(len(shapes[t]), ())) for t in unknown), default=1)
+    for choice in range(choices):
+        drawn = {
+            record.tensor: _draw(record, _complete(shapes[record.tensor], batch, choice), view)
+            for record in records
+        }
+        if not unknown or takes(drawn):
+            return drawn
+    raise UsageError(
+        explain(
+            "Cannot draw inputs: no size was found that the graph takes",
+            [f"'{tensor}' {_shape_text(shapes[tensor])}" for tensor in unknown],
+            cause="only the network's owner knows its sizes.",
+            fix="give recorded inputs with --recording.",
+        )
+    )
+
+
+def _complete(shape: tuple[int | None, ...], batch: int, choice: int) -> tuple[int, ...]:
+    sizes = _SIZES.get(len(shape), (_FEW_IDS,))
+    size = sizes[min(choice, len(sizes) - 1)]
+    return (shape[0] or batch, *(known or size for known in shape[1:]))
+
+
+def _draw(record: InputRecord, shape: tuple[int, ...], view: GraphView) -> np.ndarray:
     generator = np.random.default_rng(_SEED)
-    drawn = {}
-    for record in records:
-        rest = record.shape[1:]
-        if None in rest or not record.dtype.startswith("float"):
-            raise UsageError(
-                explain(
-                    f"Cannot draw values for input '{record.tensor}' {list(record.shape)} "
-                    f"{record.dtype}",
-                    cause="only the network's owner knows its sizes or what its numbers mean.",
-                    fix="give recorded inputs with --recording.",
-                )
-            )
-        batch = record.shape[0] or _BATCH
-        scales = np.resize(_SCALES, batch).reshape((batch,) + (1,) * len(rest))
-        values = generator.normal(size=(batch, *rest)) * scales  # type: ignore[arg-type]
-        drawn[record.tensor] = values.astype(record.dtype)
-    return drawn
+    dtype = np.dtype(record.dtype) if record.dtype != "string" else np.dtype(object)
+    if np.issubdtype(dtype, np.floating):
+        scales = np.resize(_SCALES, shape[0]).reshape((shape[0],) + (1,) * (len(shape) - 1))
+        return (generator.normal(size=shape) * scales).astype(dtype)
+    if dtype == np.bool_:
+        return generator.integers(0, 2, shape).astype(dtype)
+    if np.issubdtype(dtype, np.integer):
+        count = 256 if dtype == np.uint8 else _count_ids(view, record.tensor)
+        return generator.integers(0, count, shape).astype(dtype)
+    raise UsageError(
+        explain(
+            f"Cannot draw values for input '{record.tensor}' {record.dtype}",
+            cause="only the network's owner knows what may stand in it.",
+            fix="choose --inputs behind what reads it, or give recorded inputs with --recording.",
+        )
+    )
+
+
+def _count_ids(view: GraphView, tensor: str) -> int:
+    """Returns the number of rows of the smallest table that a tensor's integers look up."""
+    start = names.split_tensor_name(tensor)[0]
+    below = view.descendants([start], control=False, stop=lambda node: node.op in _LOOKUPS)
+    found = []
+    for node in view.in_order(below):
+        if node.op in _LOOKUPS and names.split_tensor_name(node.inputs[1])[0] in below:
+            variable = trace_variable(view, node.inputs[0])
+            shape = view.nodes[variable].attr("shape") if variable else None
+            if shape and shape[0]:
+                found.append(shape[0])
+    return min(found, default=_FEW_IDS)
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    return f"[{','.join('?' if size is None else str(size) for size in shape)}]"

@@ -84,7 +84,10 @@ def _recording(path: str, header: dict[str, Any], arrays: Mapping[str, np.ndarra
 
 
 def check_fits(
-    recording: Recording, inputs: Sequence[InputRecord], switches: Mapping[str, bool]
+    recording: Recording,
+    inputs: Sequence[InputRecord],
+    switches: Mapping[str, bool],
+    permutations: Mapping[str, tuple[int, ...]],
 ) -> None:
     """Raises unless a recording can be one of a network.
 
@@ -92,6 +95,7 @@ def check_fits(
       recording: what was recorded.
       inputs: the network's.
       switches: the values that the network's switches have in inference.
+      permutations: by tensor name of an input that the model takes in another order of axes.
     Raises: UsageError: an input is missing, of another shape or dtype, empty or not finite; a
       switch was fed another value; or nothing was recorded.
     """
@@ -102,13 +106,14 @@ def check_fits(
     ]
     for record in inputs:
         value = recording.inputs.get(record.tensor)
+        wanted = graph_shape(record, permutations)
         if value is None:
             others = ", ".join(sorted(recording.inputs)) or "none"
             wrong.append(f"input '{record.tensor}': not in it; it has {others}")
-        elif str(value.dtype) != record.dtype or not _fits(value.shape, record.shape):
+        elif str(value.dtype) != record.dtype or not _fits(value.shape, wanted):
             wrong.append(
                 f"input '{record.tensor}': recorded {list(value.shape)} {value.dtype}; "
-                f"graph {list(record.shape)} {record.dtype}"
+                f"graph {list(wanted)} {record.dtype}"
             )
         elif value.size == 0 or not np.all(np.isfinite(value)):
             wrong.append(f"input '{record.tensor}': empty, or some values are not finite")
@@ -122,6 +127,15 @@ def check_fits(
                 cause="it was made of another network, or in training mode.",
             )
         )
+
+
+def graph_shape(
+    record: InputRecord, permutations: Mapping[str, tuple[int, ...]]
+) -> tuple[int | None, ...]:
+    """Returns the shape of an input in the graph, whose axes may have another order."""
+    order = permutations.get(record.tensor, range(len(record.shape)))
+    sizes = dict(zip(order, record.shape))
+    return tuple(sizes[axis] for axis in range(len(record.shape)))
 
 
 def _fits(shape: tuple[int, ...], wanted: Sequence[int | None]) -> bool:

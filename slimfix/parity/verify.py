@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import platform
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
 import slimfix
 from slimfix import names
 from slimfix.errors import ParityError, UsageError, count, explain
-from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
-from slimfix.parity import compare, keras_side
+from slimfix.parity import keras_side
 from slimfix.parity.inputs import draw_inputs
+from slimfix.parity.layers import compare_layers
 from slimfix.parity.recording import Recording, check_fits, checksum
-from slimfix.parity.reference import run_reference
-from slimfix.parity.result import LayerParity, ParityResult, Reference
+from slimfix.parity.reference import graph_takes
+from slimfix.parity.result import ParityResult, Reference
 from slimfix.parity.settings import compare_settings
 from slimfix.parity.weights import compare_weights
-
-# A recording by another TensorFlow rounds in another order; a wrong one is off by far more.
-_RECORDING_FACTOR = 16.0
 
 
 def verify_parity(
@@ -45,31 +42,27 @@ def verify_parity(
       UsageError: the recording lacks an input of the network, or cannot be one of it.
     """
     inputs = _inputs(migration, recording)
-    # A recording may hold tensors, and so need switches, that the outputs do not depend on.
-    more = recording.switches if recording else {}
-    feeds = {**more, **inputs, **migration.function.switches}
-    asked = migration.signature.outputs
-    recorded = dict(recording.tensors) if recording else {}
+    recorded = recording.tensors if recording else {}
     _check_known(migration, recorded)
-    fetches = list(dict.fromkeys([*(p.tensor for p in migration.probes), *asked, *recorded]))
-    exact = _run(migration, feeds, fetches, float64=True)
-    rerun = _run(migration, feeds, fetches, float64=False)
-    if recording:
-        _check_recording(recording, exact, rerun)
-    aliases = migration.function.aliases
-    original = {**rerun, **{aliases.get(name, name): value for name, value in recorded.items()}}
-    original.update(recorded)
     model = run_eagerly(keras_side.load_model, model_path)
     _check_signature(model, migration)
-    keras_inputs = {record.name: inputs[record.tensor] for record in migration.plan.inputs}
-    single = run_eagerly(keras_side.run_model, model, keras_inputs, migration.probes)
-    twin = run_eagerly(keras_side.float64_twin, model)
-    double = run_eagerly(keras_side.run_model, twin, keras_inputs, migration.probes)
+    # A recording may hold tensors, and so need switches, that the outputs do not depend on.
+    switches = {**(recording.switches if recording else {}), **migration.function.switches}
+    rows, wrong = run_eagerly(
+        compare_layers,
+        model,
+        migration,
+        {**switches, **inputs},
+        _keras_inputs(migration, inputs),
+        recorded,
+    )
+    if recording and wrong:
+        raise _recording_error(recording, wrong)
     return ParityResult(
-        weights=run_eagerly(compare_weights, model, migration.plan, migration.checkpoint.read),
+        weights=run_eagerly(compare_weights, model, migration.plan, migration.read),
         settings=compare_settings(model, migration.plan),
-        layers=tuple(_compare_layers(migration, exact, original, single, double)),
-        outputs=asked,
+        layers=tuple(rows),
+        outputs=migration.signature.outputs,
         reference=_reference(recording),
         inputs_sha256=checksum(inputs),
         samples=len(next(iter(inputs.values()))),
@@ -105,92 +98,41 @@ def _check_signature(model: Any, migration: Migration) -> None:
         )
 
 
-def _run(
-    migration: Migration, feeds: Mapping[str, Any], fetches: Sequence[str], float64: bool
-) -> dict[str, np.ndarray]:
-    return run_reference(migration.view, migration.read, feeds, fetches, float64)
-
-
 def _inputs(migration: Migration, recording: Recording | None) -> dict[str, np.ndarray]:
+    """Returns the value of each input by tensor name, as the original graph takes it."""
+    records, function = migration.plan.inputs, migration.function
     if recording is None:
-        return draw_inputs(migration.plan.inputs)
-    check_fits(recording, migration.plan.inputs, migration.function.switches)
-    return {record.tensor: recording.inputs[record.tensor] for record in migration.plan.inputs}
+
+        def takes(drawn: Mapping[str, np.ndarray]) -> bool:
+            feeds = {**function.switches, **drawn}
+            outputs = migration.signature.outputs
+            return graph_takes(migration.view, migration.read, feeds, outputs)
+
+        return draw_inputs(records, function.permutations, migration.view, takes)
+    check_fits(recording, records, function.switches, function.permutations)
+    return {record.tensor: recording.inputs[record.tensor] for record in records}
 
 
-def _check_recording(
-    recording: Recording, exact: Mapping[str, np.ndarray], rerun: Mapping[str, np.ndarray]
-) -> None:
-    """A recording of another network would make every verdict worthless."""
-    wrong: list[str] = []
-    for name, value in recording.tensors.items():
-        error = compare.relative_error(value, exact[name])
-        own = compare.relative_error(rerun[name], exact[name])
-        if not error <= _RECORDING_FACTOR * max(own, compare.ROUNDING_FLOOR):
-            wrong.append(f"'{name}': off by {error:.1e} relative; float32 rounding is {own:.1e}")
-    if wrong:
-        raise ParityError(
-            explain(
-                f"{len(wrong)} of {len(recording.tensors)} tensors in recording "
-                f"'{recording.path}' are not what this graph and checkpoint compute",
-                wrong,
-                cause="it was recorded from another checkpoint, or in training mode.",
-                fix="record it again from this checkpoint.",
-            )
-        )
-
-
-def _compare_layers(
-    migration: Migration,
-    exact: Mapping[str, np.ndarray],
-    original: Mapping[str, np.ndarray],
-    single: keras_side.ModelRun,
-    double: keras_side.ModelRun,
-) -> Iterator[LayerParity]:
-    """Yields a row for every layer, in data-flow order.
-
-    The row of a layer that makes an output holds the values that the model gives for that output,
-    and the original's under the name that was asked for.
-    """
-    aliases = migration.function.aliases
-    pending = {
-        (index, asked): aliases.get(asked, asked)
-        for index, asked in enumerate(migration.signature.outputs)
+def _keras_inputs(migration: Migration, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the same by Keras name, with axes in the model's order."""
+    permutations = migration.function.permutations
+    return {
+        record.name: np.transpose(inputs[record.tensor], permutations[record.tensor])
+        if record.tensor in permutations
+        else inputs[record.tensor]
+        for record in migration.plan.inputs
     }
-    for probe in migration.probes:
-        given = [key for key, tensor in pending.items() if tensor == probe.tensor]
-        for index, asked in given:
-            yield _compare(
-                probe, asked, exact, original, single.outputs[index], double.outputs[index]
-            )
-        if not given:
-            name = probe.tensor
-            yield _compare(probe, name, exact, original, single.probed[name], double.probed[name])
 
 
-def _compare(
-    probe: Probe,
-    tensor: str,
-    exact: Mapping[str, np.ndarray],
-    original: Mapping[str, np.ndarray],
-    single: np.ndarray,
-    double: np.ndarray,
-) -> LayerParity:
-    function_error = compare.relative_error(double, exact[tensor])
-    original_error = compare.relative_error(original[tensor], exact[tensor])
-    keras_error = compare.relative_error(single, exact[tensor])
-    equal_bits = single.tobytes() == original[tensor].tobytes()
-    return LayerParity(
-        layer=probe.operation,
-        scope=probe.scope,
-        kind=probe.kind,
-        tensor=tensor,
-        shape=exact[tensor].shape,
-        scale=float(np.max(np.abs(exact[tensor]), initial=0.0)),
-        function_error=function_error,
-        original_error=original_error,
-        keras_error=keras_error,
-        verdict=compare.judge(function_error, original_error, keras_error, equal_bits),
+def _recording_error(recording: Recording, wrong: Sequence[str]) -> ParityError:
+    return ParityError(
+        explain(
+            f"{len(wrong)} of {len(recording.tensors)} tensors in recording "
+            f"'{recording.path}' are not what this graph and checkpoint compute",
+            wrong,
+            cause="it was recorded from another checkpoint, or in training mode.",
+            fix="record it again from this checkpoint.",
+        )
     )
 
 

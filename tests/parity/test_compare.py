@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimfix.parity.compare import judge, relative_error
+from slimfix.parity.compare import equal_bits, judge, relative_error
 from slimfix.parity.result import Verdict
 
 REFERENCE = np.array([[1.0, -200.0, 3.0], [2.0, 100.0, -4.0]])
@@ -58,3 +58,26 @@ def test_what_cannot_be_measured_is_infinitely_wrong(values, reference):
 )
 def test_verdict(errors, equal_bits, verdict):
     assert judge(*errors, equal_bits) is verdict
+
+
+@pytest.mark.parametrize(
+    ("values", "reference", "error"),
+    [
+        (np.array([3, 4], np.int32), np.array([3, 4], np.int64), 0.0),
+        (np.array([3, 5]), np.array([3, 4]), float("inf")),
+        (np.array([True, False]), np.array([True, False]), 0.0),
+        (np.array([True, True]), np.array([True, False]), float("inf")),
+        (np.array([1, 0]), np.array([[1, 0]]), float("inf")),
+        (np.zeros((0, 3), np.float32), np.zeros((0, 3)), 0.0),
+        (np.zeros((2, 0), np.float32), np.zeros((2, 0)), 0.0),
+        (np.float32(2.0), np.float64(2.5), 0.2),
+    ],
+)
+def test_numbers_without_rounding_and_odd_shapes(values, reference, error):
+    assert relative_error(np.asarray(values), np.asarray(reference)) == pytest.approx(error)
+
+
+def test_bits_are_those_of_floats_and_values_those_of_integers():
+    assert equal_bits(np.array([3], np.int32), np.array([3], np.int64))
+    assert not equal_bits(np.array([3]), np.array([4]))
+    assert not equal_bits(np.array([0.0], np.float32), np.array([-0.0], np.float32))

@@ -1,0 +1,169 @@
+"""Level L1: the output of every layer, on both sides and in both precisions, a window at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from slimfix.migration.build import Probe
+from slimfix.migration.conversion import Migration
+from slimfix.parity import compare
+from slimfix.parity.keras_side import Playback, find_tensors
+from slimfix.parity.reference import Original
+from slimfix.parity.result import LayerParity
+from slimfix.parity.windows import split_windows
+
+# A recording by another TensorFlow rounds in another order; a wrong one is off by far more.
+_RECORDING_FACTOR = 16.0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """A tensor that both sides have.
+
+    Attributes:
+      probe: the Keras operation that makes it.
+      tensor: its name in the original graph; of an output, the name that was asked for.
+      symbolic: it in the Keras model; of an output, what the model gives for it.
+      permutation: np.transpose(original, permutation) is the model's.
+      recorded: names of the recorded tensors that are the same.
+    """
+
+    probe: Probe
+    tensor: str
+    symbolic: Any
+    permutation: tuple[int, ...] | None
+    recorded: tuple[str, ...]
+
+
+def compare_layers(
+    model: Any,
+    migration: Migration,
+    feeds: Mapping[str, Any],
+    keras_inputs: Mapping[str, np.ndarray],
+    recorded: Mapping[str, np.ndarray],
+) -> tuple[list[LayerParity], list[str]]:
+    """Returns a row for each layer, in data-flow order, and a line for each wrong recorded tensor.
+
+    Args:
+      model: read back from disk.
+      migration: the graph it was made from.
+      feeds: value by tensor name of the graph: inputs and switches.
+      keras_inputs: the inputs by Keras name.
+      recorded: value by tensor name of the graph, taken as the float32 original.
+    """
+    places = _find_places(model, migration, recorded)
+    known = {name for place in places for name in place.recorded}
+    groups = [(place.tensor, *place.recorded) for place in places]
+    groups += [(name,) for name in recorded if name not in known]
+    fetches = [tensor for group in groups for tensor in group]
+    exact, rerun = (
+        Original(migration.view, migration.read, feeds, fetches, float64)
+        for float64 in (True, False)
+    )
+    windows = split_windows((group, exact.size(group[0])) for group in groups)
+    single, double = (
+        Playback(model, keras_inputs, [place.symbolic for place in places], float64)
+        for float64 in (False, True)
+    )
+    rows: list[LayerParity] = []
+    wrong: list[str] = []
+
+    def compare_window(
+        window: Sequence[str], exact: Mapping[str, np.ndarray], rerun: Mapping[str, np.ndarray]
+    ) -> None:
+        """A function of its own, so that nothing is kept from one window to the next."""
+        wrong.extend(_find_wrong(recorded, window, exact, rerun))
+        while len(rows) < len(places) and places[len(rows)].tensor in window:
+            place = places[len(rows)]
+            found = [recorded[name] for name in place.recorded]
+            rows.append(
+                _compare(
+                    place,
+                    _moved(exact[place.tensor], place),
+                    _moved(found[0] if found else rerun[place.tensor], place),
+                    single.take(place.symbolic),
+                    double.take(place.symbolic),
+                )
+            )
+
+    exact_run, rerun_run = exact.run(windows), rerun.run(windows)
+    for window in windows:
+        compare_window(window, next(exact_run), next(rerun_run))
+    return rows, wrong
+
+
+def _find_places(model: Any, migration: Migration, recorded: Iterable[str]) -> list[_Place]:
+    """Returns the places in data-flow order.
+
+    The place of a layer that makes an output is that of the output itself.
+    """
+    function = migration.function
+    found = find_tensors(model, migration.probes)
+    given: dict[str, list[tuple[str, Any]]] = {}
+    for asked, symbolic in zip(migration.signature.outputs, model.outputs):
+        given.setdefault(function.aliases.get(asked, asked), []).append((asked, symbolic))
+    places = []
+    for probe in migration.probes:
+        for tensor, symbolic in given.pop(probe.tensor, [(probe.tensor, found[probe.tensor])]):
+            permutation = function.permutations.get(tensor)
+            same = [
+                name
+                for name in recorded
+                if function.aliases.get(name, name) == probe.tensor
+                and function.permutations.get(name) == permutation
+            ]
+            same.sort(key=lambda name: name != tensor)
+            places.append(_Place(probe, tensor, symbolic, permutation, tuple(same)))
+    return places
+
+
+def _moved(value: np.ndarray, place: _Place) -> np.ndarray:
+    """Returns a value of the original graph with its axes in the order of the model."""
+    return value if place.permutation is None else np.transpose(value, place.permutation)
+
+
+def _find_wrong(
+    recorded: Mapping[str, np.ndarray],
+    window: Sequence[str],
+    exact: Mapping[str, np.ndarray],
+    rerun: Mapping[str, np.ndarray],
+) -> list[str]:
+    """A recording of another network would make every verdict worthless."""
+    wrong: list[str] = []
+    for name in window:
+        if name in recorded:
+            error = compare.relative_error(recorded[name], exact[name])
+            own = compare.relative_error(rerun[name], exact[name])
+            if not error <= _RECORDING_FACTOR * max(own, compare.ROUNDING_FLOOR):
+                wrong.append(
+                    f"'{name}': off by {error:.1e} relative; float32 rounding is {own:.1e}"
+                )
+    return wrong
+
+
+def _compare(
+    place: _Place,
+    exact: np.ndarray,
+    original: np.ndarray,
+    single: np.ndarray,
+    double: np.ndarray,
+) -> LayerParity:
+    function_error = compare.relative_error(double, exact)
+    original_error = compare.relative_error(original, exact)
+    keras_error = compare.relative_error(single, exact)
+    equal_bits = compare.equal_bits(single, original)
+    return LayerParity(
+        layer=place.probe.operation,
+        scope=place.probe.scope,
+        kind=place.probe.kind,
+        tensor=place.tensor,
+        shape=exact.shape,
+        scale=float(np.max(np.abs(exact), initial=0)),
+        function_error=function_error,
+        original_error=original_error,
+        keras_error=keras_error,
+        verdict=compare.judge(function_error, original_error, keras_error, equal_bits),
+    )
