@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Mapping, Sequence
 
+import numpy as np
+
 from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.control_flow import enclosing_branch
@@ -11,6 +13,7 @@ from slimfix.graphdef.view import GraphView, Node
 
 # x, moving_mean, moving_variance, then gamma and beta as far as `scale` and `center` say so.
 BATCH_NORM = "slimfix.BatchNorm"
+_FLOAT = 1  # DT_FLOAT in tensorflow/core/framework/types.proto
 
 
 def in_inference_mode(
@@ -47,12 +50,14 @@ def _inference_node(
         if source is None or source not in view:
             return None
         tensors.append(names.join_tensor_name(source, 0))
+    dtype = view.nodes[name].attr("T") or view.nodes[name].attr("U")
     attrs = {
-        "epsilon": layer.epsilon,
+        # The number that the graph computes with; the record has the shortest that rounds to it.
+        "epsilon": float(np.float32(layer.epsilon)) if dtype == _FLOAT else layer.epsilon,
         "axis": layer.axis,
         "scale": layer.gamma is not None,
         "center": layer.beta is not None,
         "scope": layer.scope,
-        "T": view.nodes[name].attr("T") or view.nodes[name].attr("U"),
+        "T": dtype,
     }
     return Node(name, BATCH_NORM, (layer.input, *tensors), (), attrs)

@@ -98,6 +98,12 @@ def test_values_that_are_not_there_are_refused():
         migrate("constant", "ema")
 
 
+def test_inference_for_good_computes_with_the_epsilon_of_the_graph():
+    """0.001 is none in float32; a deep net shows the difference in float64."""
+    found = migrate("constant").model.get_layer("conv__BatchNorm").epsilon
+    assert found == float(np.float32(0.001)) != 0.001
+
+
 def test_what_was_taken_for_granted_is_noted():
     notes = migrate("constant").notes
     assert any(note.startswith("conv/BatchNorm: the graph normalises with batch") for note in notes)
