@@ -88,7 +88,7 @@ def _item(planner: Planner, node: Node, key: list[Any]) -> LayerRecord | None:
     plain: list[Any] = []
     for entry in key:
         if entry is not None:
-            whole = _is_whole(entry, shape[axis])
+            whole = _is_whole(entry, shape[axis], (planner.batch_axes(source) or {0: 1}).get(axis))
             if planner.is_batch(source, axis) and not whole:
                 return None
             entry = slice(None) if whole else entry
@@ -103,11 +103,14 @@ def _item(planner: Planner, node: Node, key: list[Any]) -> LayerRecord | None:
     return planner.layer("ops.get_item", node.name, [source], node, {"key": tuple(plain)})
 
 
-def _is_whole(entry: Any, size: int | None) -> bool:
+def _is_whole(entry: Any, size: int | None, batches: int | None) -> bool:
+    """Tells whether an entry takes all of an axis, which has `batches` times the batch's size."""
     if not isinstance(entry, slice) or entry.step is not None or entry.start is not None:
         return False
     stop = entry.stop
-    return stop is None or stop == BATCH or (size is not None and stop >= size)
+    if stop is None or stop == BATCH:
+        return stop is None or batches == 1
+    return size is not None and stop >= size
 
 
 def _holds_batch(entry: Any) -> bool:
