@@ -244,3 +244,43 @@ def test_constants_for_every_sample(x, prove):
         tf.broadcast_to(tf.constant(grid[0, 0, 0]), [batch, 3, 2]) + x[:, :3, :1, 0],
     )
     assert kinds.count("multiply") == 3
+
+
+@pytest.mark.parametrize("kind", ["slice", "strided", "rows"])
+def test_the_batch_as_a_bound_on_another_axis_is_refused(graph, saved, kind):
+    """x[:, :batch] takes all of an axis only where that axis is the batch."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 9], name="x")
+    batch = tf.shape(x)[0]
+    net, op = {
+        "slice": lambda: (tf.slice(x, [0, 0], [-1, batch]), "Slice"),
+        "strided": lambda: (x[:, :batch], "StridedSlice"),
+        "rows": lambda: (tf.reshape(x, [-1, 3])[:batch], "StridedSlice"),
+    }[kind]()
+    refused(saved, net, op)
+
+
+def test_the_batch_as_a_bound_of_the_batch_is_the_whole(x, prove):
+    import tensorflow.compat.v1 as tf
+
+    assert prove(tf.tanh(x)[: tf.shape(x)[0]])[0] == ["Activation", "Identity"]
+
+
+def test_one_sample_broadcast_to_many_is_refused(graph, saved):
+    """The reshape makes the batch a number, so that nothing says how sizes follow it."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [1, 4], name="x")
+    refused(saved, tf.broadcast_to(tf.reshape(x, [1, 4]), [8, 4]), "BroadcastTo")
+
+
+def test_broadcast_between_two_unknown_sizes_is_refused(graph, saved):
+    """One of them may be 1 where the other is not."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, None, 4], name="x")
+    y = tf.placeholder(tf.float32, [None, None, 4], name="y")
+    net = tf.broadcast_to(x, tf.shape(y))
+    with pytest.raises(UnsupportedOpError, match="  BroadcastTo "):
+        convert(saved(), inputs=["x:0", "y:0"], outputs=[net.name])

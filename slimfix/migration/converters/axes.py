@@ -45,10 +45,17 @@ def broadcast(planner: Planner, node: Node) -> LayerRecord | None:
     if not before or not after or len(before) != len(after) or not is_computed(planner, source):
         return None
     repeats = [
-        1 if planner.is_batch(source, axis) or old == new else new if old == 1 else None
+        _repeats(old, new, planner.is_batch(source, axis))
         for axis, (old, new) in enumerate(zip(before, after))
     ]
     return _repeated(planner, node, repeats)
+
+
+def _repeats(old: int | None, new: int | None, is_batch: bool) -> int | None:
+    """Returns how often a size is repeated; two unknown ones are alike only if both the batch."""
+    if old == new and (old is not None or is_batch):
+        return 1
+    return new if old == 1 else None
 
 
 def _repeated(planner: Planner, node: Node, repeats: list[int | None]) -> LayerRecord | None:
