@@ -107,3 +107,24 @@ def test_local_response_normalisation_by_hand(x, saved):
     sums = square[..., :-2] + square[..., 1:-1] + square[..., 2:]
     expected = value / (2.0 + 0.25 * sums) ** 0.75
     np.testing.assert_allclose(run_eagerly(model, value), expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "sizes"),
+    [
+        ([None, 4, 4], [1], [4]),
+        ([None, 4, 5, 4], [1], [4]),
+        ([None, 4, 4, 4], [1, 2], [4, 4]),
+        ([None, 4, 4, 4], [1, 3], [4, 4]),
+    ],
+)
+def test_parameters_lie_along_the_last_axes_where_sizes_agree(graph, prove, shape, axes, sizes):
+    """Keras's layer norm has them along the axes that it normalises."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, shape, name="x")
+    mean, variance = tf.nn.moments(x, axes, keepdims=True)
+    beta, gamma = (tf.get_variable(name, sizes) for name in ("beta", "gamma"))
+    kinds, _ = prove(tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-3))
+    assert "LayerNormalization" not in kinds
+    assert kinds == ["GroupNormalization"] or len(kinds) > 1

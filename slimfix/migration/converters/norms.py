@@ -46,9 +46,11 @@ def layer_or_instance_norm(planner: Planner, node: Node) -> LayerRecord | None:
     if len(sizes) > 1:
         return None
     rank = len(shape)
-    wanted = sizes.pop() if sizes else tuple(shape[axis] for axis in axes)
+    # The parameters broadcast along the last axes, and Keras's lie along those it normalises.
+    wanted = sizes.pop() if sizes else None
     config: dict[str, Any] = {"epsilon": epsilon}
-    if wanted == tuple(shape[axis] for axis in axes):
+    is_last = axes == tuple(range(rank - len(axes), rank))
+    if wanted is None or (is_last and wanted == tuple(shape[axis] for axis in axes)):
         return _layer(
             planner, "LayerNormalization", source, node, {"axis": list(axes), **config}, parameters
         )
