@@ -247,3 +247,37 @@ def test_l2_normalize(x, prove, dim):
 
     kinds, _ = prove(tf.nn.l2_normalize(x, dim), tf.nn.l2_normalize(x, dim, epsilon=3.0))
     assert "UnitNormalization" not in kinds  # Keras bounds the norm, TensorFlow its square.
+
+
+def test_broadcasting_along_a_first_axis_that_is_not_the_batch(graph, prove):
+    """Keras's layers for two tensors refuse other sizes in front."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 7, 4], name="x")
+    time_first = tf.transpose(x, [1, 0, 2])
+    mean = tf.reduce_mean(time_first, 0, keepdims=True)
+    results = [time_first * mean, time_first + mean, time_first - mean, mean - time_first]
+    kinds, _ = prove(*results, tf.maximum(mean, time_first))
+    assert kinds[2:] == ["multiply", "add", "subtract", "subtract", "maximum"]
+
+
+def test_a_leak_below_zero(x, prove):
+    """Keras's layer refuses one."""
+    import tensorflow.compat.v1 as tf
+
+    kinds, _ = prove(tf.nn.leaky_relu(x, -0.5), tf.nn.leaky_relu(x, 0.3))
+    assert kinds == ["leaky_relu", "LeakyReLU"]
+
+
+def test_a_choice_of_two_numbers_keeps_their_dtype(graph, saved, tmp_path):
+    import keras
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float64, [None, 3], name="x")
+    numbers = [tf.constant(number, tf.float64) for number in (0.1, 0.3)]
+    net = tf.raw_ops.SelectV2(condition=x > 0, t=numbers[0], e=numbers[1])
+    model = convert(saved(), inputs=["x:0"], outputs=[net.name]).model
+    path = str(tmp_path / "model.keras")
+    run_eagerly(model.save, path)
+    result = run_eagerly(run_eagerly(keras.models.load_model, path), np.array([[-1.0, 2.0, 3.0]]))
+    np.testing.assert_array_equal(np.asarray(result), np.array([[0.3, 0.1, 0.1]]))

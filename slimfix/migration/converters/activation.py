@@ -54,7 +54,9 @@ def softmax_of_rows(planner: Planner, node: Node) -> LayerRecord | None:
 @converts("LeakyRelu")
 def leaky_relu(planner: Planner, node: Node) -> LayerRecord:
     config = {"negative_slope": node.attr("alpha", 0.2)}
-    return planner.layer("layers.LeakyReLU", node.name, node.inputs, node, config)
+    # Keras's layer refuses a slope below zero.
+    target = "layers.LeakyReLU" if config["negative_slope"] >= 0 else "ops.leaky_relu"
+    return planner.layer(target, node.name, node.inputs, node, config)
 
 
 @converts(DROPOUT)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
 from slimfix.graphdef.view import Node
-from slimfix.migration.dtypes import FLOAT32, is_float
+from slimfix.migration.dtypes import FLOAT32, NAMES, is_float
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
@@ -50,9 +50,14 @@ def two_tensors(planner: Planner, node: Node) -> LayerRecord | None:
     computed = all(is_computed(planner, tensor) for tensor in node.inputs)
     if len(node.inputs) < 2 or len(ranks) != 1 or ranks & {None, 0} or not computed:
         return None
-    if not is_float(node):
+    if not is_float(node) or not _alike_in_front(planner, node.inputs):
         return None
     return planner.layer(_LAYERS[node.op], node.name, node.inputs, node, {})
+
+
+def _alike_in_front(planner: Planner, tensors: Sequence[str]) -> bool:
+    """Keras's layers take the first axis for the batch, along which they do not broadcast."""
+    return len({(planner.shape(tensor) or (None,))[0] for tensor in tensors} - {None}) < 2
 
 
 @converts("Add", "AddV2", "Mul", "Sub")
@@ -94,7 +99,8 @@ def addition(planner: Planner, node: Node) -> LayerRecord | None:
     larger = _larger(planner, tensors) if not config else None
     if larger is not None:
         smaller = tensors[0] if larger == tensors[1] else tensors[1]
-        target = "layers.Add" if is_float(node) else "ops.add"
+        is_layer = is_float(node) and _alike_in_front(planner, tensors)
+        target = "layers.Add" if is_layer else "ops.add"
         return planner.layer(target, node.name, [smaller, larger], node, {})
     if not is_float(node):
         return None
@@ -150,7 +156,17 @@ def choice(planner: Planner, node: Node) -> LayerRecord | None:
     ranks = {len(planner.shape(tensor) or ()) for tensor in node.inputs}
     if node.op == "Select" and len(ranks) != 1:
         return None
-    return _operation(planner, node, "ops.where", ("condition", "x1", "x2"))
+    arguments = _arguments(planner, node, ("condition", "x1", "x2"))
+    if arguments is None:
+        return None
+    tensors, config = arguments
+    if len(config) == 2 and "condition" not in config:
+        dtype = NAMES.get(node.attr("T"))
+        if dtype is None or not planner.shape(tensors[0]):
+            return None
+        # Of two plain numbers Keras makes float32 or int32, whatever the graph has.
+        config = {name: np.array(value, dtype, ndmin=1) for name, value in config.items()}
+    return planner.layer("ops.where", node.name, tensors, node, config)
 
 
 @converts("ClipByValue")
