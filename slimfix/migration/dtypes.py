@@ -7,16 +7,18 @@ from slimfix.graphdef.view import Node
 
 FLOAT32 = 1  # tensorflow/core/framework/types.proto
 FLOAT64 = 2
+INT32 = 3
+INT64 = 9
 
 # Half floats are left out: Keras's layers would compute in float32 where TensorFlow rounds to half.
 NAMES = {
     FLOAT32: "float32",
     FLOAT64: "float64",
-    3: "int32",
+    INT32: "int32",
     4: "uint8",
     5: "int16",
     6: "int8",
-    9: "int64",
+    INT64: "int64",
     17: "uint16",
     BOOL: "bool",
 }

@@ -55,3 +55,15 @@ def test_moments_and_log_sum(x, prove):
 
     mean, variance = tf.nn.moments(x, [1, 2])
     prove(mean, variance, tf.reduce_logsumexp(x, [3]))
+
+
+@pytest.mark.parametrize("kind", ["Sum", "Prod"])
+def test_sums_that_overflow_are_refused(graph, saved, kind):
+    """TensorFlow adds uint8 as uint8, Keras as a wider integer."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.uint8, [None, 5], name="x")
+    reduce = {"Sum": tf.reduce_sum, "Prod": tf.reduce_prod}[kind]
+    net = tf.cast(reduce(x, 1), tf.float32)
+    with pytest.raises(UnsupportedOpError, match=f"  {kind} "):
+        convert(saved(), inputs=["x:0"], outputs=[net.name])

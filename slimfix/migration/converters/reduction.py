@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from slimfix.graphdef.view import Node
-from slimfix.migration.dtypes import is_float
+from slimfix.migration.dtypes import FLOAT32, FLOAT64, INT32, INT64, is_float
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
 
+# Keras gives sums and products of narrower integers in wider ones, where TensorFlow overflows.
+_SUMMED = (FLOAT32, FLOAT64, INT32, INT64)
 _POOLING = {"Mean": "Average", "Max": "Max"}
 
 
@@ -19,6 +21,8 @@ def reduced(planner: Planner, node: Node) -> LayerRecord | None:
     axes = planner.constant(node.inputs[1])
     shape = planner.shape(node.inputs[0])
     if axes is None or shape is None or (node.op == "Mean" and not is_float(node)):
+        return None
+    if node.op in ("Prod", "Sum") and node.attr("T", FLOAT32) not in _SUMMED:
         return None
     over = tuple(sorted(int(axis) % len(shape) for axis in np.ravel(axes)))
     if any(planner.is_batch(node.inputs[0], axis) for axis in over):
