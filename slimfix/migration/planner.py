@@ -164,7 +164,17 @@ class Planner:
         if tensor in self._steps:
             return self._steps[tensor]
         node = self.function.nodes.get(names.split_tensor_name(tensor)[0])
-        return registry.convert(self, node) if node else None
+        record = registry.convert(self, node) if node else None
+        return None if record is None or self._reads_values(record) else record
+
+    def _reads_values(self, record: LayerRecord) -> bool:
+        """Tells whether a record takes a variable or a constant for a tensor of the model."""
+        return any(
+            self._reads_values(self._steps[tensor])
+            if tensor in self._steps
+            else tensor in self.function.variables or tensor in self.function.constants
+            for tensor in record.inputs
+        )
 
     def _frozen(self, weights: Sequence[WeightRecord]) -> tuple[bool, list[str]]:
         """Tells whether training leaves a layer's weights alone, and what Keras cannot say."""

@@ -88,3 +88,22 @@ def test_one_sample_is_added_to_as_many_are(graph, saved):
     images = np.random.default_rng(3).normal(size=(1, 5, 5, 4)).astype(np.float32)
     result, table = run_eagerly(lambda: (np.asarray(model(images)), model.get_weights()[0]))
     np.testing.assert_array_equal(result, images + table.reshape(5, 1))
+
+
+def test_a_function_of_a_variable_is_refused_by_name(x, saved):
+    """Nothing in Keras trains it; that a layer reads the variable as well does not help."""
+    import tensorflow.compat.v1 as tf
+
+    scale = _variable([4])
+    net = x * scale + tf.exp(scale, name="grown")
+    with pytest.raises(UnsupportedOpError, match="Exp 'grown': reads variable 'net/scale'"):
+        convert(saved(), inputs=["x:0"], outputs=[net.name])
+
+
+def test_a_function_of_a_variable_in_several_steps_is_refused_by_name(x, saved):
+    import tensorflow.compat.v1 as tf
+
+    scale = _variable([1, 7, 5, 4])
+    net = x * scale + tf.nn.lrn(scale, name="steps")
+    with pytest.raises(UnsupportedOpError, match="LRN 'steps': reads variable"):
+        convert(saved(), inputs=["x:0"], outputs=[net.name])
