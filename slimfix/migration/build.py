@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping
 import numpy as np
 
 import slimfix
-from slimfix.errors import CheckpointMismatchError, explain
+from slimfix.errors import CheckpointMismatchError, MigrationError, explain
 from slimfix.migration.records import LayerRecord, ModelPlan
 
 
@@ -57,7 +57,7 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         if operation is None:
             operation = layers[record.name] = _operation(record, dtype)
         sources = [tensors[tensor] for tensor in record.inputs]
-        made = operation(sources) if record.takes_list else operation(*sources)
+        made = _called(operation, sources, record)
         results = made if isinstance(made, (list, tuple)) else [made]
         tensors.update(zip(record.outputs, results))
         made_by = _name_of(results[0], record)
@@ -79,6 +79,24 @@ def layer_dtype(plan: ModelPlan) -> str:
     found = {record.dtype for record in plan.inputs}
     found.update(weight.dtype for record in plan.layers for weight in record.weights)
     return "float64" if "float64" in found else "float32"
+
+
+def _called(operation: Callable[..., Any], sources: list[Any], record: LayerRecord) -> Any:
+    """Returns what a layer makes; Keras's own words where it refuses the shapes."""
+    try:
+        return operation(sources) if record.takes_list else operation(*sources)
+    except (TypeError, ValueError) as error:
+        shapes = ", ".join(str(tuple(source.shape)) for source in sources)
+        raise MigrationError(
+            explain(
+                f"Keras cannot build '{record.scope}' ({record.target}) on {shapes}",
+                [str(error).strip().splitlines()[0]],
+                cause="the graph leaves a size open that Keras has to know, such as the number of "
+                "channels (None above).",
+                fix="save the graph with that size in the shape of its placeholder, or choose "
+                "--inputs behind this layer.",
+            )
+        ) from error
 
 
 def _name_of(tensor: Any, record: LayerRecord) -> str:

@@ -6,7 +6,7 @@ asserted beside it, so that a family cannot pass by another converter's luck.
 
 import pytest
 
-from slimfix.errors import UnsupportedOpError
+from slimfix.errors import MigrationError, UnsupportedOpError
 from slimfix.migration import convert
 
 
@@ -271,3 +271,29 @@ def test_every_unknown_op_is_listed_with_its_neighbours(x, saved):
     assert "  Roll 'rolled': reads Cumsum 'sums:0' [?,7,5,4], constant" in text
     assert "  Cumsum 'sums': reads Relu 'before:0' [?,7,5,4], constant" in text
     assert "read by Roll 'rolled'\n" in text
+
+
+@pytest.mark.parametrize("sizes", [[], [1], [5, 4], [1, 1, 1, 4]])
+def test_moments_that_are_no_vector_of_channels_are_no_batch_norm_layer(x, saved, sizes):
+    import tensorflow.compat.v1 as tf
+
+    names = ("moving_mean", "moving_variance", "beta", "gamma")
+    mean, variance, beta, gamma = (tf.get_variable(f"norm/{name}", sizes) for name in names)
+    net = tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-3)
+    with pytest.raises(UnsupportedOpError, match="reads variable 'norm/moving_variance'"):
+        convert(saved(), inputs=["x:0"], outputs=[net.name])
+
+
+@pytest.mark.parametrize("kind", ["Conv2D", "Dense"])
+def test_an_unknown_number_of_channels_is_told(graph, saved, kind):
+    import tensorflow.compat.v1 as tf
+
+    if kind == "Dense":
+        x = tf.placeholder(tf.float32, [None, None], name="x")
+        net = tf.matmul(x, tf.get_variable("net/kernel", [4, 3]))
+    else:
+        x = tf.placeholder(tf.float32, [None, 7, 5, None], name="x")
+        net = tf.nn.conv2d(x, tf.get_variable("net/kernel", [3, 3, 4, 3]), 1, "SAME")
+    message = rf"cannot build 'net' \(layers.{kind}\) on \(None,.* None\)"
+    with pytest.raises(MigrationError, match=message):
+        convert(saved(), inputs=["x:0"], outputs=[net.name])

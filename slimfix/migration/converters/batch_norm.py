@@ -154,6 +154,11 @@ def _layer(
             config[f"{name}_regularizer"] = planner.regularizer(tensor)
     moving_mean = planner.weight("moving_mean", mean)
     weights += [moving_mean, planner.weight("moving_variance", variance)]
+    channels = (planner.shape(source) or (None,))[-1]
+    if len(moving_mean.shape) != 1 or channels not in (None, *moving_mean.shape):
+        return None
+    if any(weight.shape != moving_mean.shape for weight in weights):
+        return None
     slim_layer = planner.batch_norms.get(moving_mean.variable)
     decay = slim_layer.decay if slim_layer else None
     config["momentum"] = _SLIM_DECAY if decay is None else decay
