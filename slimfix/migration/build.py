@@ -91,10 +91,10 @@ def _called(operation: Callable[..., Any], sources: list[Any], record: LayerReco
             explain(
                 f"Keras cannot build '{record.scope}' ({record.target}) on {shapes}",
                 [str(error).strip().splitlines()[0]],
-                cause="the graph leaves a size open that Keras has to know, such as the number of "
-                "channels (None above).",
+                cause="Keras has to know a size that the graph leaves open (None), such as the "
+                "number of channels, or its layer cannot be shared by tensors of such ranks.",
                 fix="save the graph with that size in the shape of its placeholder, or choose "
-                "--inputs behind this layer.",
+                "--inputs and --outputs that leave this layer out.",
             )
         ) from error
 

@@ -297,3 +297,17 @@ def test_an_unknown_number_of_channels_is_told(graph, saved, kind):
     message = rf"cannot build 'net' \(layers.{kind}\) on \(None,.* None\)"
     with pytest.raises(MigrationError, match=message):
         convert(saved(), inputs=["x:0"], outputs=[net.name])
+
+
+def test_a_layer_that_keras_cannot_share_is_told(x, saved):
+    """Keras's batch norm is for tensors of one rank."""
+    import tensorflow.compat.v1 as tf
+
+    names = ("moving_mean", "moving_variance", "beta", "gamma")
+    variables = [tf.get_variable(f"norm/{name}", [4]) for name in names]
+    nets = [
+        tf.nn.batch_normalization(source, *variables, 1e-3)
+        for source in (x, tf.reduce_mean(x, [1, 2]))
+    ]
+    with pytest.raises(MigrationError, match="shared by tensors of such ranks"):
+        convert(saved(), inputs=["x:0"], outputs=[net.name for net in nets])
