@@ -179,7 +179,8 @@ def _function(
             if len(set(texts)) > 1:
                 slots.setdefault(texts, []).append((position, key))
     places = [(first.steps[uses[0][0]], uses[0][1]) for uses in slots.values()]
-    chosen = parameter_names([(_inner_parts(step, first), key) for step, key in places])
+    settings = [(_inner_parts(step, first), key) for step, key in places]
+    chosen = parameter_names(settings, {step.callee for step in first.steps})
     parameters = []
     steps = list(first.steps)
     arguments: list[dict[str, str]] = [{} for _ in bodies]

@@ -101,11 +101,14 @@ def _kind(step: Step) -> str:
     return identifier(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind))
 
 
-def parameter_names(places: Sequence[tuple[tuple[str, ...], str]]) -> list[str]:
+def parameter_names(
+    places: Sequence[tuple[tuple[str, ...], str]], called: Collection[str]
+) -> list[str]:
     """Returns a name for each parameter: that of the setting, with as many scopes as it takes.
 
     Args:
       places: (parts of the inner scope, name of the setting), all different or nearly so.
+      called: what the function calls; a parameter of that name would hide it.
     """
     wishes = [
         list(
@@ -128,5 +131,5 @@ def parameter_names(places: Sequence[tuple[tuple[str, ...], str]]) -> list[str]:
             break
         for i in again:
             level[i] += 1
-    identifiers = Identifiers()
+    identifiers = Identifiers(called)
     return [identifiers.new(name) for name in current]
