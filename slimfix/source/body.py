@@ -144,11 +144,13 @@ class _Writer:
             return quoted(name)
         if pieces == ("", ""):
             return "name"
-        braced = [
-            escaped(text).replace("{", "{{").replace("}", "}}").replace(escaped(_NUMBER), "{i}")
-            for text in texts
-        ]
-        return 'f"' + "{name}".join(braced) + '"'
+        numbered = ["{i}".join(map(_braced, text.split(_NUMBER))) for text in texts]
+        return 'f"' + "{name}".join(numbered) + '"'
+
+
+def _braced(text: str) -> str:
+    """Returns what stands for `text` in an f-string."""
+    return escaped(text).replace("{", "{{").replace("}", "}}")
 
 
 def _function_arguments(function: Function, step: Step) -> list[str]:
