@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Any, Mapping
+import re
+from typing import Any, Iterator, Mapping
 
 import numpy as np
 
@@ -15,7 +17,8 @@ def check_source(source: str, model: Any, weights_path: str) -> None:
     """Raises unless a module's `build_model()` gives `model`, and the weights file fills it.
 
     Both models are compared as Keras would save them: layers, their settings, how they are
-    connected, and every weight bit by bit. So they compute the same, without being run.
+    connected, and every weight bit by bit. So they compute the same, without being run. The source
+    runs under Keras's default dtype policy, as it says, whatever that of the program is.
 
     Args:
       source: text of the module; slimfix wrote it.
@@ -26,8 +29,9 @@ def check_source(source: str, model: Any, weights_path: str) -> None:
     """
     try:
         namespace: dict[str, Any] = {"__name__": "slimfix_generated_model"}
-        exec(compile(source, "model.py", "exec"), namespace)
-        rebuilt = namespace["build_model"]()
+        with _default_policy():
+            exec(compile(source, "model.py", "exec", dont_inherit=True), namespace)
+            rebuilt = namespace["build_model"]()
         different = _different_layers(model, rebuilt)
         if not different:
             rebuilt.load_weights(weights_path)
@@ -36,6 +40,18 @@ def check_source(source: str, model: Any, weights_path: str) -> None:
         raise _wrong([f"{type(error).__name__}: {error}"]) from error
     if different:
         raise _wrong(different)
+
+
+@contextlib.contextmanager
+def _default_policy() -> Iterator[None]:
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def _wrong(items: list[str]) -> MigrationError:
@@ -55,9 +71,14 @@ def _different_layers(model: Any, rebuilt: Any) -> list[str]:
         numbers = len(model.operations), len(rebuilt.operations)
         return ["layers and operations: saved {}; model.py {}".format(*numbers)]
     layers = {id(layer) for layer in rebuilt.layers}
+    counted = set()  # Names of operations that Keras counts through the process.
     for saved, own in zip(model.operations, rebuilt.operations):
-        if id(own) not in layers:  # Keras counts the names of operations through the process.
+        if id(own) not in layers and own.name != saved.name:
+            counted.add(_without_number(own.name))
             own.name = saved.name
+    hit = [layer.name for layer in rebuilt.layers if _without_number(layer.name) in counted]
+    if hit:
+        return [f"'{name}': in another process Keras may call an operation so" for name in hit]
     saved, own = json.loads(model.to_json()), json.loads(rebuilt.to_json())
     if saved == own:
         return []
@@ -67,6 +88,10 @@ def _different_layers(model: Any, rebuilt: Any) -> list[str]:
         for item in _different_settings(each, other)
     ]
     return items or ["inputs, outputs or name of the model"]
+
+
+def _without_number(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 def _different_settings(saved: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:

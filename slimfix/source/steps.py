@@ -11,6 +11,17 @@ from slimfix.migration.records import ModelPlan
 from slimfix.source.blocks import Block, Call
 from slimfix.source.literals import Literals
 
+# What Keras counts operations by, where that is not the name of the function.
+_COUNTED_AS = {
+    "abs": "absolute",
+    "batch_normalization": "batch_norm",
+    "conj": "conjugate",
+    "hard_swish": "hard_silu",
+    "layer_normalization": "layer_norm",
+    "rms_normalization": "rms_norm",
+    "swish": "silu",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Step:
@@ -96,7 +107,8 @@ def step_of(call: Call, dtype: str, literals: Literals, named: bool) -> Step:
 def operations_need_names(plan: ModelPlan) -> bool:
     """Tells whether Keras's own name of an operation, such as 'add_3', may be that of a layer."""
     operations = {record.target for record in plan.layers if record.target.startswith("ops.")}
-    kinds = {_letters(target.rpartition(".")[2]) for target in operations}
+    called = {target.rpartition(".")[2] for target in operations}
+    kinds = {_letters(_COUNTED_AS.get(name, name)) for name in called}
     taken = [record.name for record in plan.inputs]
     taken += [record.name for record in plan.layers if record.target not in operations]
     return any(_letters(name) in kinds for name in taken)

@@ -8,7 +8,8 @@ import pytest
 from slimfix import pipeline
 from slimfix.errors import MigrationError
 from slimfix.migration.build import build_model
-from slimfix.source import check_source, format_source
+from slimfix.source import check_source, format_source, functions
+from slimfix.source import module as module_
 from tests.source.conftest import ABOUT
 
 GOOD = "tests/golden/digits/good/model.ckpt"
@@ -64,6 +65,33 @@ def test_weights_of_another_model_are_caught(proved):
     model.get_layer("net__conv").bias.assign([1.0, -2.0, 3.0])
     with pytest.raises(MigrationError, match=r"'net__conv/bias': model\.weights\.h5 gives other"):
         check_source(source, model, path)
+
+
+def test_a_name_that_keras_may_give_to_an_operation_is_caught(maker, monkeypatch, tmp_path):
+    """Sabotage: the generator thinks that no operation needs a name. In this process none does."""
+    import keras
+
+    for module in (functions, module_):
+        monkeypatch.setattr(module, "operations_need_names", lambda plan: False)
+    keras.ops.abs(keras.Input((2,)))  # Keras has counted on.
+    x = maker.layer("layers.ReLU", "absolute", ["x:0"])
+    plan = maker.plan(maker.layer("ops.abs", "net/abs", [x]))
+    model, _ = build_model(plan, ABOUT.model_name)
+    path = str(tmp_path / "model.weights.h5")
+    model.save_weights(path)
+    with pytest.raises(MigrationError, match="'absolute': in another process Keras may call"):
+        check_source(format_source(plan, ABOUT), model, path)
+
+
+def test_the_policy_of_the_program_does_not_matter(proved):
+    import keras
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        check_source(*proved)
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def test_a_broken_generator_leaves_no_folder(tmp_path, monkeypatch):

@@ -5,7 +5,15 @@ import pytest
 
 from slimfix.migration.records import InputRecord
 from slimfix.source import format_source
+from slimfix.source.steps import operations_need_names
+from tests.source.conftest import PlanMaker
 
+# What an operation takes beside one tensor.
+ARGUMENTS = {
+    "add": ["ones"],
+    "batch_normalization": ["ones", "ones", -1],
+    "expand_dims": [0],
+}
 L2 = {"class_name": "L2", "config": {"l2": 5e-05}, "module": "keras.regularizers"}
 
 
@@ -160,6 +168,7 @@ HOSTILE = [
     "keras",
     "a%s",
     "  ",
+    "a\\x00b",
 ]
 
 
@@ -171,6 +180,8 @@ def test_any_scope_will_do(maker, rebuilt, part):
         x = conv(maker, f"{part}/{part}{i}", x, 3)
         x = maker.layer("layers.Add", f"{part}/{part}", [x, x], name=f"{part}_{i}")
     x = maker.layer("layers.Activation", f"{part}/end/{part}", [x], activation="tanh")
+    for i in range(3):
+        x = conv(maker, f"{part}/loop{i}", x, 4)
     rebuilt(maker.plan(x))
 
 
@@ -207,6 +218,47 @@ def test_an_operation_cannot_hit_the_name_of_a_layer(maker, rebuilt):
     keras.utils.clear_session()
     source = rebuilt(maker.plan(x))
     assert '    x = named("more", ops.add(x, 1.0))\n' in source
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "abs",
+        "add",
+        "batch_normalization",
+        "conj",
+        "expand_dims",
+        "hard_swish",
+        "layer_normalization",
+        "log1p",
+        "rms_normalization",
+        "swish",
+    ],
+)
+def test_what_keras_calls_an_operation_is_known(name):
+    """Each operation is called as Keras would call it in the net of which it is a part."""
+    import keras
+
+    more = [np.ones(4, "float32") if a == "ones" else a for a in ARGUMENTS.get(name, [])]
+    made = getattr(keras.ops, name)(keras.Input((4,)), *more)
+    counted = made._keras_history.operation.name
+    plan = PlanMaker()
+    plan.layer("layers.ReLU", counted, ["x:0"])
+    plan.layer(f"ops.{name}", "own", ["x:0"])
+    assert operations_need_names(plan.plan())
+
+
+def test_a_parameter_does_not_hide_a_function(maker, rebuilt):
+    """A scope may be called as a setting is."""
+    x = "x:0"
+    for block in range(1, 4):
+        for part in range(1, 4):
+            for i, scope in enumerate("abcde"):
+                x = conv(maker, f"net/block{block}/filters_{part}/{scope}", x, 3 + block)
+                x = maker.layer("layers.ReLU", f"net/block{block}/filters_{part}/r{i}", [x])
+    source = rebuilt(maker.plan(x))
+    assert "def filters(x, name, filters):" in source
+    assert 'filters(x, f"{name}__filters_{i}", filters_2)\n' in source
 
 
 def test_several_inputs_and_outputs_in_float64(maker, rebuilt):
