@@ -44,6 +44,7 @@ _REASONS = {
     names.Role.SHADOW: "moving-average shadow; the raw value was migrated",
     names.Role.STEP: "training step counter",
 }
+_UNREAD_SHADOW = "moving-average shadow of a variable that was not migrated either"
 _RAW = "raw value; its moving-average shadow was migrated"
 _TRAINING_ONLY = "read in training only"
 _NOT_READ = "not read between the chosen inputs and outputs"
@@ -89,6 +90,8 @@ def account_for(
     for name, spec in variables.items():
         role = names.role_of(name, variables)
         reason = _REASONS.get(role, _TRAINING_ONLY if name in training_only else _NOT_READ)
+        if role is names.Role.SHADOW and not holders.get(names.parent_scope(name)):
+            reason = _UNREAD_SHADOW
         if holders.get(names.shadow_name(name)):
             reason = _RAW
         if holders[name]:

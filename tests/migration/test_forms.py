@@ -82,6 +82,17 @@ def test_raw_values_or_shadows_are_taken_as_asked(values, key, tmp_path):
     assert fates["conv/BatchNorm/moving_mean"].migrated  # It has no shadow.
 
 
+@pytest.mark.parametrize("values", ["raw", "shadow"])
+def test_a_shadow_that_nobody_wants_is_not_said_to_be_migrated(values):
+    prefix = str(FOLDER / "moving_averages" / "model.ckpt")
+    fates = {
+        fate.variable: fate for fate in convert(prefix, outputs="conv", values=values).variables
+    }
+    assert fates["conv/weights/ExponentialMovingAverage"].migrated == (values == "shadow")
+    unread = fates["logits/weights/ExponentialMovingAverage"]
+    assert unread.reason == "moving-average shadow of a variable that was not migrated either"
+
+
 def test_a_choice_of_values_is_not_guessed():
     with pytest.raises(UsageError) as caught:
         migrate("moving_averages")
