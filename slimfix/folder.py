@@ -38,7 +38,8 @@ def check_is_free(path: str) -> None:
 def new_folder(path: str) -> Iterator[str]:
     """Gives a temporary folder beside `path` that becomes `path` when the block ends well.
 
-    When the block raises, the temporary folder is removed and `path` does not come to be.
+    When the block raises, the temporary folder is removed and `path` does not come to be, nor do
+    the parents that it lacked.
 
     Args:
       path: the folder to make; its missing parents are made too.
@@ -46,17 +47,35 @@ def new_folder(path: str) -> Iterator[str]:
     """
     check_is_free(path)
     name = os.path.basename(os.path.abspath(path))
+    with _parents(path):
+        try:
+            os.makedirs(_parent(path), exist_ok=True)
+            temporary = tempfile.mkdtemp(prefix=f".{name}-", dir=_parent(path))
+        except OSError as error:
+            raise UsageError(f"Cannot make output folder '{path}': {error.strerror}") from error
+        try:
+            yield temporary
+            os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes it for the owner alone.
+            os.rename(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def _parents(path: str) -> Iterator[None]:
+    """Removes the parents of `path` that are missing now, and empty then, if the block raises."""
+    missing = []
+    parent = _parent(path)
+    while not os.path.lexists(parent):
+        missing.append(parent)
+        parent = _parent(parent)
     try:
-        os.makedirs(_parent(path), exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix=f".{name}-", dir=_parent(path))
-    except OSError as error:
-        raise UsageError(f"Cannot make output folder '{path}': {error.strerror}") from error
-    try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())  # mkdtemp makes it for the owner alone.
-        os.rename(temporary, path)
+        yield
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):  # Somebody else uses it by now.
+            for folder in missing:
+                os.rmdir(folder)
         raise
 
 

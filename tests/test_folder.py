@@ -36,6 +36,17 @@ def test_nothing_is_left_when_the_block_fails(tmp_path, error):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("used", [False, True])
+def test_parents_that_were_missing_go_too_unless_they_are_used(tmp_path, used):
+    with pytest.raises(ValueError), new_folder(str(tmp_path / "a" / "b" / "out")):
+        if used:
+            (tmp_path / "a" / "theirs").write_text("kept")
+        raise ValueError
+    assert os.listdir(tmp_path) == (["a"] if used else [])
+    if used:
+        assert os.listdir(tmp_path / "a") == ["theirs"]
+
+
 def test_an_existing_folder_is_refused_and_kept(tmp_path):
     (tmp_path / "kept.txt").write_text("mine")
     with pytest.raises(UsageError, match="exists"), new_folder(str(tmp_path)):
