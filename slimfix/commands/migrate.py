@@ -63,7 +63,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output_dir",
         None,
-        "Folder to make: model.keras, parity.json, parity.html. It must not exist.",
+        "Folder to make, for the model, its source and the proof. It must not exist.",
         flag_values=values,
     )
 
