@@ -40,7 +40,7 @@ def layer_arguments(step: Step, name: str) -> list[str]:
     required = [key for key, default in known.items() if default is None]
     arguments = [step.arguments[key] for key in required if key in step.arguments]
     for key, text in step.arguments.items():
-        if key not in required and key != "name" and text != known.get(key):
+        if key not in required and key != "name" and text != known.get(key, "None"):
             arguments.append(f"{key}={text}")
     return [*arguments, f"name={name}"]
 

@@ -201,6 +201,14 @@ def test_operations_keep_their_arguments(maker, rebuilt):
     assert "# fmt: off\nCONSTANT_1 = np.array([\n" in source
 
 
+def test_a_regularizer_that_is_not_there_is_not_said(maker, rebuilt):
+    """The layer of slimfix takes it, as Keras's does, but behind **kwargs."""
+    settings = {"momentum": 0.9, "beta_regularizer": None}
+    x = maker.layer("slimfix.SlimBatchNormalization", "norm", ["x:0"], **settings)
+    source = rebuilt(maker.plan(x))
+    assert 'slimfix.SlimBatchNormalization(momentum=0.9, name="norm")(inputs)' in source
+
+
 def test_an_operation_with_several_outputs(maker, rebuilt):
     maker.layer("ops.split", "parts", ["x:0"], outputs=2, indices_or_sections=2, axis=3)
     one, two = "parts/split:0", "parts/split:1"
