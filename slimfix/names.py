@@ -98,6 +98,18 @@ def shadow_name(variable: str) -> str:
     return f"{variable}/{_SHADOW_SUFFIX}"
 
 
+def shadowed_variable(shadow: str, variables: Collection[str]) -> str | None:
+    """Returns which of some variables a shadow belongs to, None where it belongs to none.
+
+    An average that was made inside a variable scope has that scope in front of the variable's
+    name: 'train/net/w/ExponentialMovingAverage' is of 'net/w', unless there is a 'train/net/w'.
+    """
+    base, _, suffix = shadow.rpartition("/")
+    while base and suffix == _SHADOW_SUFFIX and base not in variables:
+        base = base.partition("/")[2]
+    return base if base and suffix == _SHADOW_SUFFIX else None
+
+
 def in_gradients_scope(node: str) -> bool:
     """Tells whether `tf.gradients` made this node: its scope is 'gradients', 'gradients_1', ..."""
     return any(re.match(r"gradients(_\d+)?$", part) for part in node.split("/")[:-1])

@@ -109,3 +109,17 @@ def test_a_shadow_name_has_the_role_of_a_shadow():
     shadow = names.shadow_name("conv1/weights")
     assert shadow == "conv1/weights/ExponentialMovingAverage"
     assert names.role_of(shadow, {shadow}) is names.Role.SHADOW
+
+
+@pytest.mark.parametrize(
+    "shadow, variable",
+    [
+        ("net/w/ExponentialMovingAverage", "net/w"),
+        ("train/net/w/ExponentialMovingAverage", "net/w"),
+        ("other/w/ExponentialMovingAverage", None),
+        ("train/net/w/Momentum", None),
+        ("ExponentialMovingAverage", None),
+    ],
+)
+def test_which_variable_a_shadow_is_of(shadow, variable):
+    assert names.shadowed_variable(shadow, {"net/w", "train/net"}) == variable

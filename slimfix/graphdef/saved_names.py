@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Collection, Sequence
+from typing import Collection, Iterable, Mapping, Sequence
 
 from slimfix import names
 from slimfix.graphdef.variables import PASSIVE_OPS, assigned_variable
@@ -44,21 +44,29 @@ def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
 
 
 def choose_saved(
-    variable: str, saved: Sequence[SavedAs], variables: Collection[str]
-) -> SavedAs | None:
-    """Returns what a checkpoint holds of a variable, None where that is nothing or unclear.
+    variables: Iterable[str], saved: Mapping[str, Sequence[SavedAs]], stored: Collection[str]
+) -> dict[str, SavedAs]:
+    """Returns what a checkpoint holds of each variable; those that are missing or unclear are not
+    in it.
 
-    Its own name first: a Saver that reads shadows into variables is not the one that saved.
+    Its own name first: a Saver that reads shadows into variables is not the one that saved. But
+    not where the Savers keep another variable under that name, and it under none or another.
 
     Args:
-      variable: name of the variable op.
-      saved: what the Savers of the graph restore it from.
-      variables: the names in the checkpoint.
+      variables: names of the variable ops.
+      saved: what the Savers of the graph restore each variable from.
+      stored: the names in the checkpoint.
     """
-    if variable in variables:
-        return SavedAs(variable, ())
-    there = [each for each in saved if each.name in variables]
-    return there[0] if len({each.name for each in there}) == 1 else None
+    kept_under = {each.name for places in saved.values() for each in places}
+    kept_under -= {name for name, places in saved.items() if name in {p.name for p in places}}
+    chosen = {}
+    for name in variables:
+        there = [each for each in saved.get(name, ()) if each.name in stored]
+        if name in stored and name not in kept_under:
+            chosen[name] = SavedAs(name, ())
+        elif len({each.name for each in there}) == 1:
+            chosen[name] = there[0]
+    return chosen
 
 
 def read_slices(spec: str) -> tuple[slice, ...]:

@@ -86,13 +86,16 @@ def account_for(
         )
     extras = {name for layer in layers for name in layer.extras if name in weights}
     training_only = {weights.stored_name(name) for name in extras}
+    migrated = [name for name in variables if holders[name]]
+    shadowed = {names.shadowed_variable(name, variables) for name in migrated}
     fates = []
     for name, spec in variables.items():
         role = names.role_of(name, variables)
         reason = _REASONS.get(role, _TRAINING_ONLY if name in training_only else _NOT_READ)
-        if role is names.Role.SHADOW and not holders.get(names.parent_scope(name)):
+        owner = names.shadowed_variable(name, variables)
+        if role is names.Role.SHADOW and not holders.get(owner or ""):
             reason = _UNREAD_SHADOW
-        if holders.get(names.shadow_name(name)):
+        if name in shadowed:
             reason = _RAW
         if holders[name]:
             reason = ""

@@ -50,7 +50,10 @@ def _missing(missing: Sequence[str], count: int, checkpoint: Checkpoint) -> Chec
     items = []
     for name in missing:
         near = names.near_names(name, list(checkpoint.variables), count=1)
-        items.append(f"'{name}'" + (f"; the checkpoint has '{near[0]}'" if near else ""))
+        hint = f"; the checkpoint has '{near[0]}'" if near else ""
+        if near == [name]:
+            hint = "; what the checkpoint has under that name is, by the graph's Saver, another's"
+        items.append(f"'{name}'{hint}")
     if all(names.is_statistic_name(name) for name in missing):
         items = [f"'{name}'" for name in missing]
         cause = (

@@ -38,8 +38,14 @@ class Weights:
         return self.places[variable].name
 
     def spec(self, variable: str) -> VariableSpec:
-        """Returns shape and dtype, as stored, of a variable that is no part of another."""
-        return self.checkpoint.variables[self.stored_name(variable)]
+        """Returns shape and dtype, as stored, of a variable, or of a part of one."""
+        saved = self.places[variable]
+        spec = self.checkpoint.variables[saved.name]
+        if not saved.slices:
+            return spec
+        extents = zip(saved.slices, spec.shape)
+        shape = tuple(len(range(*cut.indices(size))) for cut, size in extents)
+        return dataclasses.replace(spec, shape=shape)
 
     def read(self, variable: str) -> np.ndarray:
         """Returns the value of a variable, or of a part of one. Raises as `Checkpoint.read`."""
@@ -56,13 +62,9 @@ def find_weights(view: GraphView, joined: Mapping[str, str], checkpoint: Checkpo
       joined: the partitioned variable by the name of the node that joins its parts.
       checkpoint: what was saved.
     """
-    saved = find_saved_names(view)
     variables = [node.name for node in view.nodes.values() if node.op in VARIABLE_OPS]
-    found = {
-        name: choose_saved(name, saved.get(name, ()), checkpoint.variables) for name in variables
-    }
+    places = choose_saved(variables, find_saved_names(view), checkpoint.variables)
     wholes = [name for name in joined.values() if name in checkpoint.variables]
-    places = {name: place for name, place in found.items() if place is not None}
     return Weights(checkpoint, {**places, **{name: SavedAs(name, ()) for name in wholes}})
 
 
@@ -80,8 +82,7 @@ def choose_values(
     """
     if values not in (None, RAW, SHADOW):
         raise UsageError(f"values is '{values}'; want '{RAW}' or '{SHADOW}'")
-    found = {name: _shadow(weights, name) for name in variables}
-    shadows = {name: shadow for name, shadow in found.items() if shadow is not None}
+    shadows = _find_shadows(weights, variables)
     if values == RAW or (values is None and not shadows):
         return weights, []
     if not shadows:
@@ -104,10 +105,17 @@ def choose_values(
     return Weights(weights.checkpoint, places), [f"{weights.checkpoint.prefix}: {note}"]
 
 
-def _shadow(weights: Weights, variable: str) -> str | None:
-    raw = weights.stored_name(variable) if variable in weights else variable
-    name = names.shadow_name(raw)
-    return name if name in weights.checkpoint.variables else None
+def _find_shadows(weights: Weights, variables: Sequence[str]) -> dict[str, str]:
+    """Returns the name in the checkpoint of the shadow of each variable that has one."""
+    stored = weights.checkpoint.variables
+    raw_names = {v: weights.stored_name(v) if v in weights else v for v in variables}
+    known = {*stored, *raw_names.values()}
+    shadows: dict[str, str] = {}
+    for name in sorted(stored, key=len):  # The one without a scope in front comes first.
+        raw = names.shadowed_variable(name, known)
+        if raw is not None:
+            shadows.setdefault(raw, name)
+    return {v: shadows[raw] for v, raw in raw_names.items() if raw in shadows}
 
 
 def _undecided(weights: Weights, both: Sequence[str], shadows: Mapping[str, str]) -> UsageError:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slimfix.graphdef.saved_names import SavedAs, find_saved_names
+from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
 from slimfix.graphdef.view import GraphView
 
 
@@ -41,3 +41,23 @@ def test_golden_graphs_of_tensorflow_1(variant):
     prefix = f"tests/golden/digits/{variant}/model.ckpt"
     names = find_saved_names(GraphView.from_graph_def(read_meta(prefix + ".meta").graph_def))
     assert names == {name: [SavedAs(name, ())] for name, _ in tf.train.list_variables(prefix)}
+
+
+def chosen(saved, stored):
+    places = {name: [SavedAs(each, ()) for each in under] for name, under in saved.items()}
+    return {name: place.name for name, place in choose_saved("ab", places, stored).items()}
+
+
+@pytest.mark.parametrize(
+    "saved, wanted",
+    [
+        ({}, {"a": "a", "b": "b"}),
+        ({"a": ["b"], "b": ["a"]}, {"a": "b", "b": "a"}),  # Swapped by a dict for var_list.
+        ({"b": ["a"]}, {"b": "a"}),  # Only b was saved, and as 'a'.
+        ({"a": ["a"], "b": ["b", "a"]}, {"a": "a", "b": "b"}),  # b was initialised from 'a' once.
+        ({"a": ["a/ExponentialMovingAverage"]}, {"a": "a", "b": "b"}),  # Evaluated with shadows.
+    ],
+)
+def test_another_ones_name_is_not_its_own(saved, wanted):
+    stored = {"a", "a/ExponentialMovingAverage", *(["b"] if wanted != {"b": "a"} else [])}
+    assert chosen(saved, stored) == wanted

@@ -67,12 +67,7 @@ def _find_places(
     view: GraphView, variables: Sequence[str], checkpoint: Checkpoint
 ) -> dict[str, SavedAs]:
     """Returns what the checkpoint holds of each variable, by its name in the graph."""
-    saved_names = find_saved_names(view)
-    places = {
-        name: choose_saved(name, saved_names.get(name, []), checkpoint.variables)
-        for name in variables
-    }
-    return {name: saved for name, saved in places.items() if saved is not None}
+    return choose_saved(variables, find_saved_names(view), checkpoint.variables)
 
 
 def _read_values(
