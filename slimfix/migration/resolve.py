@@ -363,7 +363,7 @@ class _Pass:
             self._booleans[own] = bool(node.attr("value"))
         elif node.op == "LogicalNot" and known[0] is not None:
             self._booleans[own] = not known[0]
-        elif node.op == "LogicalAnd" and None not in known:
+        elif node.op == "LogicalAnd" and (False in known or None not in known):
             self._booleans[own] = all(known)
-        elif node.op == "LogicalOr" and None not in known:
+        elif node.op == "LogicalOr" and (True in known or None not in known):
             self._booleans[own] = any(known)

@@ -161,3 +161,20 @@ def test_aliases_lead_from_every_name_to_the_one_kept(x, graph):
     assert found.nodes[kept.partition(":")[0]].op == "FusedBatchNormV3"
     assert found.outputs == (kept,)
     assert np.all([found.aliases[t] == t for t in found.inputs])
+
+
+@pytest.mark.parametrize("combine", ["logical_and", "logical_or"])
+def test_one_side_may_decide_alone(x, graph, combine):
+    """`is_training and step < 1000` is False in inference, whatever the step."""
+    import tensorflow.compat.v1 as tf
+
+    switch = tf.placeholder(tf.bool, [], name="switch")
+    young = tf.less(tf.train.get_or_create_global_step(), 1000)
+    both = getattr(tf, combine)(switch, young)
+    noise = tf.random.normal(tf.shape(x))
+    branches = [lambda: x + noise, lambda: x * 2.0]
+    found = resolved(
+        graph, tf.cond(both, *(branches if combine == "logical_and" else branches[::-1]))
+    )
+    assert ops(found) == ["Const", "Mul"]
+    assert dict(found.switches) == {"switch:0": combine == "logical_or"}
