@@ -34,6 +34,7 @@ _SPATIAL = {
     "SpaceToDepth": 0,
 }
 _SIZES_FIRST = ("Conv2DBackpropInput", "Conv3DBackpropInputV2")
+_CHANNELS_LAST = {"NCHW": "NHWC", "NCDHW": "NDHWC"}
 _PER_AXIS = ("strides", "dilations", "ksize")
 # Ops that treat every element alike, whatever the order of axes.
 _ELEMENTWISE = {
@@ -90,7 +91,7 @@ def is_channels_first(node: Node) -> bool:
     """Tells whether an op has its channels first."""
     if node.op == BATCH_NORM:
         return bool(node.attr("axis") == 1)
-    return node.op in _SPATIAL and (node.attr("data_format") or "").startswith("NC")
+    return node.op in _SPATIAL and node.attr("data_format") in _CHANNELS_LAST
 
 
 def _turn_spatial(layout: Layout, node: Node) -> bool:
@@ -105,7 +106,8 @@ def _turn_spatial(layout: Layout, node: Node) -> bool:
         inputs[0] = layout.constant(node.name, "channels_last_sizes", sizes[list(permutation)])
     if node.op == BATCH_NORM:
         return layout.keep(node, inputs, axis=-1)
-    attrs: dict[str, Any] = {"data_format": "NDHWC" if len(permutation) == 5 else "NHWC"}
+    # By its old name: of BiasAdd that is NCHW at any rank.
+    attrs: dict[str, Any] = {"data_format": _CHANNELS_LAST[node.attr("data_format")]}
     for key in _PER_AXIS:
         sizes = node.attr(key)
         if sizes:
@@ -150,8 +152,12 @@ def _turn_elementwise(layout: Layout, node: Node) -> bool:
     rank = layout.rank(names.join_tensor_name(node.name, 0))
     inputs = []
     for tensor in node.inputs:
-        if layout.place(tensor).moved or layout.rank(tensor) == rank:
+        place = layout.place(tensor)
+        # One of fewer axes is a parameter, [C] now, or broadcasts along axes that it has not.
+        if layout.rank(tensor) == rank or (place.moved and layout.is_variable(place.tensor)):
             inputs.append(layout.moved(tensor))
+        elif place.moved:
+            return False
         elif layout.rank(tensor) == 0:
             inputs.append(tensor)
         elif layout.value(tensor) is not None:

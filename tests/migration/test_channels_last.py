@@ -99,3 +99,52 @@ def test_to_last_moves_the_channels(rank):
     value = np.arange(2 * 3 * 4 * 5 * 6).reshape((*(2, 3, 4, 5, 6)[:rank], -1))[..., 0]
     moved = np.transpose(value, to_last(rank))
     np.testing.assert_array_equal(moved, np.moveaxis(value, 1, -1))
+
+
+def test_five_axes(graph, saved):
+    """BiasAdd calls channels first NCHW at any rank."""
+    import tensorflow.compat.v1 as tf
+
+    def build(x, first):
+        kernel = tf.get_variable("kernel", [2, 1, 2, 3, 4])
+        bias = tf.get_variable("bias", [4])
+        convolved = tf.nn.conv3d(
+            x, kernel, [1] * 5, "SAME", data_format="NCDHW" if first else "NDHWC"
+        )
+        return tf.nn.bias_add(convolved, bias, "NCHW" if first else "NHWC", name="y")
+
+    build(tf.placeholder(tf.float32, [None, 3, 4, 5, 6], name="x"), first=True)
+    prefix = saved()
+    migration = convert(prefix, outputs="y")
+    assert [record.target for record in migration.plan.layers] == ["layers.Conv3D"]
+    batch = np.random.default_rng(4).normal(size=(2, 4, 5, 6, 3)).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        wanted = build(tf.constant(batch), first=False)
+        tf.train.Saver().restore(session, prefix)
+        value = session.run(wanted)
+    np.testing.assert_allclose(run_eagerly(migration.model, batch), value, rtol=1e-5, atol=1e-5)
+
+
+def test_a_tensor_that_gains_an_axis_lies_as_it_was(graph, saved):
+    """[N, C, H, W] * [2, 1, C, H, W] is no matter of moving channels in both."""
+    import tensorflow.compat.v1 as tf
+
+    def build(x, first):
+        kernel = tf.get_variable("kernel", [2, 1, 3, 4])
+        y = tf.nn.conv2d(x, kernel, 1, "SAME", data_format="NCHW" if first else "NHWC")
+        y = y if first else tf.transpose(y, [0, 3, 1, 2])
+        factors = np.random.default_rng(6).normal(size=(2, 1, 4, 5, 6)).astype(np.float32)
+        return tf.reduce_sum(y * factors, 0, name="y")
+
+    build(tf.placeholder(tf.float32, [None, 3, 5, 6], name="x"), first=True)
+    prefix = saved()
+    migration = convert(prefix, outputs="y")
+    batch = np.random.default_rng(4).normal(size=(7, 5, 6, 3)).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        wanted = build(tf.constant(batch), first=False)
+        tf.train.Saver().restore(session, prefix)
+        value = session.run(wanted)
+    permutations = migration.function.permutations
+    fed = batch if "x:0" in permutations else batch.transpose(0, 3, 1, 2)
+    value = value.transpose(permutations["y:0"]) if "y:0" in permutations else value
+    np.testing.assert_allclose(run_eagerly(migration.model, fed), value, rtol=1e-5, atol=1e-5)
