@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable, Optional
 
+from slimfix.errors import UsageError, explain
 from slimfix.graphdef.view import Node
 from slimfix.migration.records import LayerRecord
 
@@ -40,12 +41,34 @@ def _register(
 
 
 def convert(planner: Planner, node: Node) -> LayerRecord | None:
-    """Returns the record of the layer whose output `node` makes, or None if nobody knows it."""
-    for converter in (*reversed(_OF_USERS.get(node.op, ())), *_CONVERTERS.get(node.op, ())):
+    """Returns the record of the layer whose output `node` makes, or None if nobody knows it.
+
+    Raises: UsageError: a converter of the user's fails, or returns something else.
+    """
+    for converter in reversed(_OF_USERS.get(node.op, ())):
+        record = _ask_users(converter, planner, node)
+        if record is not None:
+            return record
+    for converter in _CONVERTERS.get(node.op, ()):
         record = converter(planner, node)
         if record is not None:
             return record
     return None
+
+
+def _ask_users(converter: Converter, planner: Planner, node: Node) -> LayerRecord | None:
+    asked = f"Converter '{converter.__module__}:{converter.__name__}', asked about {node.op}"
+    try:
+        record = converter(planner, node)
+    except Exception as error:  # It is the user's code.
+        raise UsageError(
+            explain(f"{asked} '{node.name}', fails", [f"{type(error).__name__}: {error}"])
+        ) from error
+    if record is not None and not isinstance(record, LayerRecord):
+        raise UsageError(
+            f"{asked} '{node.name}', returned {type(record).__name__}; want a LayerRecord or None"
+        )
+    return record
 
 
 def known_ops() -> list[str]:
