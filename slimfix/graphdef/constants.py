@@ -27,7 +27,8 @@ def read_scalar(view: GraphView, tensor: str, taken_when: bool = True) -> float 
     node = view.producer(tensor)
     if node.op == "Const":
         value = node.attr("value")
-        return plain_float(value.reshape(-1)[0]) if value.size == 1 else None
+        is_number = value.size == 1 and value.dtype.kind not in "OSU"  # Text is no number.
+        return plain_float(value.reshape(-1)[0]) if is_number else None
     if node.op in ("Identity", "Cast", "Switch"):
         return read_scalar(view, node.inputs[0], taken_when)
     if node.op in ("Sub", "RealDiv"):

@@ -117,5 +117,6 @@ def _read_branch(view: GraphView, tensor: str) -> Branch:
 
 
 def is_switch(node: Node) -> bool:
-    """Tells whether a node is a boolean placeholder, as `is_training` mostly is."""
-    return node.op in ("Placeholder", "PlaceholderWithDefault") and node.attr("dtype") == BOOL
+    """Tells whether a node is a boolean placeholder, as `is_training` mostly is, and no mask."""
+    is_boolean = node.op in ("Placeholder", "PlaceholderWithDefault") and node.attr("dtype") == BOOL
+    return is_boolean and not node.attr("shape")

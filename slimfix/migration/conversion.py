@@ -29,6 +29,7 @@ from slimfix.migration.function_checks import (
     check_control_flow,
     check_fed,
     check_inference,
+    check_numbers,
     check_outputs,
 )
 from slimfix.migration.inference import BATCH_NORM, in_inference_mode
@@ -119,6 +120,7 @@ def convert(
     input_shapes = {tensor: _input_shape(view, tensor) for tensor in signature.inputs}
     function = channels_last(analyse(resolved, weights, input_shapes))
     check_computed(signature, function)
+    check_numbers(function)
     penalties, penalty_notes = find_penalties(meta_graph, view)
     inputs_planned = _input_records(input_shapes, function)
     batch_norms = _by_moving_mean(layers)

@@ -39,14 +39,18 @@ _ONLY_LOOK = {
 
 
 def find_placeholders(view: GraphView) -> list[Node]:
-    """Returns the placeholders of a graph, in its order, but its switches and dropout rates."""
+    """Returns the placeholders of a graph, in its order, but its settings."""
+    settings = {node.name for node in find_settings(view)}
+    placeholders = (node for node in view.nodes.values() if node.op in _PLACEHOLDERS)
+    return [node for node in placeholders if node.name not in settings]
+
+
+def find_settings(view: GraphView) -> list[Node]:
+    """Returns the placeholders that say how to run a network: its switches and dropout rates."""
     dropouts = find_dropouts(view, view.nodes.values()).values()
     rates = {dropout.decided_by for dropout in dropouts}
-    return [
-        node
-        for node in view.nodes.values()
-        if node.op in _PLACEHOLDERS and node.name not in rates and not is_switch(node)
-    ]
+    placeholders = (node for node in view.nodes.values() if node.op in _PLACEHOLDERS)
+    return [node for node in placeholders if node.name in rates or is_switch(node)]
 
 
 def is_layer(view: GraphView, node: Node) -> bool:

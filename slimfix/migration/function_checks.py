@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
 from slimfix.graphdef.fused import FUSED_OPS
@@ -95,17 +97,33 @@ def check_inference(resolved: Resolved) -> None:
 
 
 def check_computed(signature: Signature, function: Function) -> None:
-    """Raises UsageError for an output that no input reaches."""
-    constant = [
+    """Raises UsageError for an output that no input reaches, or that is one of them."""
+    not_computed = [
         asked
         for asked, tensor in zip(signature.outputs, function.outputs)
-        if tensor in function.constants
+        if tensor in function.constants or tensor in function.inputs
     ]
-    if constant:
+    if not_computed:
         raise UsageError(
             explain(
-                f"{count(len(constant), 'output')} would be constant, whatever the inputs",
-                [f"'{tensor}'" for tensor in constant],
-                fix="choose --outputs that depend on the inputs.",
+                f"{count(len(not_computed), 'output')} would be constant, whatever the inputs, or "
+                "an input as it is",
+                [f"'{tensor}'" for tensor in not_computed],
+                fix="choose --outputs that the network computes from its inputs.",
+            )
+        )
+
+
+def check_numbers(function: Function) -> None:
+    """Raises UnsupportedOpError for nodes that read text, as those that look up a label do."""
+    text = {t for t, value in function.constants.items() if np.asarray(value).dtype.kind in "OSU"}
+    readers = [node for node in function.nodes.values() if text.intersection(node.inputs)]
+    if readers:
+        raise UnsupportedOpError(
+            explain(
+                f"{count(len(readers), 'node')} between inputs and outputs read text, which Keras "
+                "does not compute with",
+                [f"{node.op} '{node.name}'" for node in readers],
+                fix="choose --outputs before them, such as the index of the class.",
             )
         )

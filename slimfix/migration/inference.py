@@ -60,4 +60,4 @@ def _inference_node(
         "scope": layer.scope,
         "T": dtype,
     }
-    return Node(name, BATCH_NORM, (layer.input, *tensors), (), attrs)
+    return Node(name, BATCH_NORM, (view.standing_name(layer.input), *tensors), (), attrs)

@@ -6,7 +6,8 @@ import dataclasses
 from typing import Collection, Sequence
 
 from slimfix import names
-from slimfix.errors import MigrationError, UsageError, explain
+from slimfix.errors import MigrationError, UsageError, count, explain
+from slimfix.graphdef.control_flow import is_switch
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.migration.ends import find_ends
 from slimfix.migration.forward import (
@@ -41,14 +42,29 @@ def find_signature(
       inputs: tensor names; () to find them.
       outputs: names of end points (see `tensor_names.find_end_points`); () to find them.
     Raises:
-      UsageError: a name that is not in the graph; or more than one candidate: all are listed.
+      UsageError: a name that is not in the graph, an input that is a switch such as is_training,
+        or more than one candidate: all are listed.
       MigrationError: no candidate.
     """
     inputs = tuple(find_tensor(view, name) for name in _as_names(inputs))
+    _refuse_switches(view, inputs)
     ends = [tensor for name in _as_names(outputs) for tensor in find_end_points(view, name)]
     outputs = tuple(dict.fromkeys(ends))
     found_inputs = inputs or _find_inputs(view, outputs)
     return Signature(found_inputs, outputs or _find_outputs(view, found_inputs))
+
+
+def _refuse_switches(view: GraphView, inputs: Sequence[str]) -> None:
+    switches = [tensor for tensor in inputs if is_switch(view.producer(tensor))]
+    if switches:
+        raise UsageError(
+            explain(
+                f"{count(len(switches), 'input')} would be a switch, which a Keras model does not "
+                "take",
+                [f"'{tensor}'" for tensor in switches],
+                fix="leave them out; each is given the value that it has in inference.",
+            )
+        )
 
 
 def _as_names(given: str | Sequence[str]) -> Sequence[str]:

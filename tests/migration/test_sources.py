@@ -1,12 +1,13 @@
 """One network, read from each thing that people have: all give the same model."""
 
+import functools
 import json
 import sys
 
 import numpy as np
 import pytest
 
-from slimfix.errors import CheckpointError, UsageError
+from slimfix.errors import CheckpointError, MigrationError, UsageError
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.sources import Source
@@ -150,6 +151,68 @@ def test_a_function_can_be_an_object(network, package):
 
     build = importlib.import_module(package).build_whole
     assert convert(Source(network, network=build)).meta == "zoo_of_users:build_whole"
+    partial = functools.partial(importlib.import_module(package).build, width=6)
+    found = convert(Source(network, network=partial, input_shape=(5, 4, 2)))
+    assert found.meta == "zoo_of_users:build"
+
+
+def test_a_function_without_variables_is_told(network):
+    def twice(images):
+        return images * 2.0
+
+    with pytest.raises(MigrationError, match="No input found"):
+        convert(Source(network, network=twice, input_shape=(5, 4, 2)))
+
+
+def test_an_output_that_is_an_input_is_told(network):
+    def once(images):
+        return images * 1.0
+
+    source = Source(network, network=once, input_shape=(5, 4, 2))
+    with pytest.raises(UsageError, match="or an input as it is"):
+        convert(source, inputs="inputs:0")
+
+
+def test_an_input_that_is_a_switch_is_told(graph, saved):
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    mask = tf.placeholder(tf.bool, [None, 1], name="mask")
+    is_training = tf.placeholder(tf.bool, [], name="is_training")
+    y = slim.fully_connected(x * tf.cast(mask, tf.float32), 3)
+    y = slim.batch_norm(y, is_training=is_training, scope="bn")
+    prefix = saved()
+    with pytest.raises(UsageError, match="1 input would be a switch") as caught:
+        convert(prefix, inputs=["x", "mask", "is_training"], outputs=y.name)
+    assert "'is_training:0'" in str(caught.value)
+    assert len(convert(prefix, inputs=["x", "mask"], outputs=y.name).plan.inputs) == 2
+
+
+def test_a_saver_in_shards_beside_the_network(graph, saved):
+    """It chooses the name of its files by a Select among two texts, which is no dropout."""
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    y = slim.fully_connected(tf.placeholder(tf.float32, [None, 6], name="x"), 3)
+    tf.train.Saver(sharded=True)
+    assert convert(saved(), outputs=y.name).signature.inputs == ("x:0",)
+
+
+def test_a_function_of_tensorflow_2_before_a_batch_norm(graph, saved):
+    """In training mode for good, behind an opened call."""
+    import tensorflow as tf2
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    x = tf.placeholder(tf.float32, [None, 6, 5, 3], name="x")
+    y = tf2.function(lambda value: value * 2.0)(slim.conv2d(x, 5, 3, scope="conv"))
+    y = slim.batch_norm(y, is_training=True, scope="bn")
+    kinds = [record.target for record in convert(saved(), outputs=y.name).plan.layers]
+    assert kinds[-1] == "layers.BatchNormalization"
 
 
 BAD = {

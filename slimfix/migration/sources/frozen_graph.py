@@ -11,6 +11,7 @@ from slimfix import names
 from slimfix.checkpoint.in_memory import checkpoint_of
 from slimfix.errors import CheckpointError, explain
 from slimfix.graphdef.fused import FUSED_OPS
+from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.migration.network import Network, open_network
 
@@ -77,15 +78,16 @@ def thaw(meta_graph: Any, source: str) -> Network:
     Raises: CheckpointError: no constant is a weight, or there are variables too.
     """
     view = GraphView.from_graph_def(meta_graph.graph_def)
-    left = [node.name for node in view.nodes.values() if node.op.startswith(("Var", "AutoReload"))]
+    left = [node.name for node in view.nodes.values() if node.op in VARIABLE_OPS]
     if left:
         raise CheckpointError(
             explain(
                 f"{len(left)} variables in '{source}' have no value there",
                 [f"'{name}'" for name in left],
-                cause="the graph was not frozen; its values are in a checkpoint.",
-                fix="name the checkpoint with checkpoint (--checkpoint) and its .meta, or freeze "
-                "the graph.",
+                cause="the graph was not frozen; its values are in a checkpoint, or in the folder "
+                "'variables' of a SavedModel, which was left behind.",
+                fix="name the checkpoint with checkpoint (--checkpoint) and its .meta, freeze the "
+                "graph, or copy the whole folder.",
             )
         )
     weights = _find_weights(view)

@@ -42,7 +42,7 @@ def open_function(
 
     enable_slim()
     function = network if callable(network) else _load(network)
-    source = network if isinstance(network, str) else f"{function.__module__}:{function.__name__}"
+    source = network if isinstance(network, str) else _name_of(function)
     given = _complete(function, source, arguments, input_shape)
     with tf.Graph().as_default() as graph:
         inputs = []
@@ -55,10 +55,18 @@ def open_function(
                 explain(f"{source} fails", [f"{type(error).__name__}: {error}"])
             ) from error
         outputs, default = _read_result(result, source)
-        tf.train.Saver()  # Says in the graph what its variables are called in a checkpoint.
+        if tf.global_variables():
+            tf.train.Saver()  # Says in the graph what its variables are called in a checkpoint.
         meta_graph = tf.train.export_meta_graph(graph=graph)
     opened = open_network(meta_graph, checkpoint, source)
     return dataclasses.replace(opened, outputs=outputs, default_outputs=default)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Returns 'module:name'; a `functools.partial`, or an object that is called, has its kind's."""
+    named = getattr(function, "func", function)
+    named = named if hasattr(named, "__name__") else type(named)
+    return f"{named.__module__}:{named.__name__}"
 
 
 def _load(name: str) -> Callable[..., Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, Sequence
 
+from slimfix import names
 from slimfix.checkpoint import read_checkpoint
 from slimfix.graphdef.saved_model import read_saved_model
+from slimfix.graphdef.view import GraphView
+from slimfix.migration.forward import find_settings
 from slimfix.migration.network import Network, open_network
 from slimfix.migration.sources.frozen_graph import thaw
 
@@ -19,7 +22,8 @@ def open_saved_model(folder: str) -> Network:
     """Returns the network of a SavedModel's folder.
 
     Its inputs and outputs are those of the signature 'serving_default', or of the only one; not
-    where that takes text, as serialized examples are: then they are found in the graph.
+    where that takes text, as serialized examples are: then they are found in the graph. Left out
+    are inputs that are settings, such as is_training, and outputs that are text, such as labels.
 
     Raises: CheckpointError: as `read_saved_model`, or its variables cannot be read.
     """
@@ -38,9 +42,16 @@ def open_saved_model(folder: str) -> Network:
         network,
         inputs=inputs,
         outputs=outputs,
-        default_inputs=tuple(inputs.values()),
-        default_outputs=tuple(outputs.values()),
+        default_inputs=_but_settings(network.view, tuple(inputs.values())),
+        default_outputs=tuple(
+            name for key, name in outputs.items() if signature.outputs[key].dtype != _STRING
+        ),
     )
+
+
+def _but_settings(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
+    settings = {node.name for node in find_settings(view)}
+    return tuple(name for name in inputs if names.split_tensor_name(name)[0] not in settings)
 
 
 def _signature(meta_graph: Any) -> Any:
