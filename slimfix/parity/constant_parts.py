@@ -2,71 +2,91 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+import collections
+import dataclasses
+from typing import Any, Collection, Iterable, Mapping
 
 from slimfix import names
-from slimfix.graphdef.view import GraphView
+from slimfix.graphdef.view import Node
+from slimfix.parity import plain_graph
+from slimfix.parity.nodes import output, with_attrs
 
 
-def compute_constants(view: GraphView, needed: set[str]) -> dict[str, np.ndarray]:
-    """Returns the float32 values that depend on constants only and that other nodes read.
+def keep_constant_parts(
+    nodes: Mapping[str, Node], switches: Collection[str]
+) -> tuple[dict[str, Node], dict[str, str]]:
+    """Marks what depends on constants and switches only, so that it stays in float32.
 
-    TensorFlow computes them in float32 before anything else, so that 1/255 is the float32 next to
-    it; the network in float64 is the one with these numbers.
+    A session computes it in float32 before anything else, so that 1/255 is the float32 next to
+    it; the network in float64 is the one with these numbers. It stays where it is, in the branch
+    of a conditional too, and in whatever order the graph lists its nodes.
 
     Args:
-      view: the whole graph.
-      needed: names of the nodes that the outputs need.
-    Returns: value by tensor name; constants as they stand are not among them.
+      nodes: what is to be run, by name.
+      switches: names of those nodes that are fed what decides conditionals.
+    Returns: the same nodes, and below their names those that widen what they compute; and by the
+      name of each widened tensor, what all other nodes are to read instead.
     """
     import tensorflow.compat.v1 as tf
 
-    constant = _find_constant(view, needed)
-    graph = _import(view, constant)
-    random = {op.name for op in graph.get_operations() if op.op_def.is_stateful}
-    random |= view.descendants(random, control=False) if random else set()
-    read = {
-        tensor
-        for node in view.nodes.values()
-        if node.name in needed and node.name not in constant
-        for tensor in node.inputs
+    settled = _find_settled(nodes, switches)
+    graph = _import(nodes[name] for name in settled)
+    operations = [graph.get_operation_by_name(name) for name in settled]
+    settled = _find_settled(
+        nodes, switches, {op.name for op in operations if op.op_def.is_stateful}
+    )
+    computed = {name for name in settled if nodes[name].inputs}
+    parts = computed | {source for name in computed for source in _sources(nodes[name])}
+    result = {
+        name: with_attrs(node, **{plain_graph.STAYS_FLOAT32: True}) if name in parts else node
+        for name, node in nodes.items()
     }
-    made = [tensor for tensor in sorted(read) if _is_made(view, constant - random, tensor)]
-    wanted = [t for t in made if graph.get_tensor_by_name(t).dtype == tf.float32]
-    if not wanted:
-        return {}
-    with tf.Session(graph=graph) as session:
-        return dict(zip(wanted, session.run(wanted)))
+    widened: dict[str, str] = {}
+    for op in operations:
+        for index, tensor in enumerate(op.outputs if op.name in parts else ()):
+            if tensor.dtype == tf.float32:
+                wide = with_attrs(
+                    Node(f"{op.name}/widened_{index}", "Cast", (tensor.name,), ()),
+                    **{"SrcT": tf.float32, "DstT": tf.float64, plain_graph.STAYS_FLOAT32: True},
+                )
+                result[wide.name] = wide
+                widened[tensor.name] = output(wide)
+    return result, widened
 
 
-def _find_constant(view: GraphView, needed: set[str]) -> set[str]:
-    constant: set[str] = set()
-    for node in view.nodes.values():  # TensorFlow writes what a node reads before it.
-        sources = {names.split_tensor_name(tensor)[0] for tensor in node.inputs}
-        is_constant = bool(sources) and sources <= constant
-        if node.name in needed and not node.control_inputs and (is_constant or node.op == "Const"):
-            constant.add(node.name)
-    return constant
+def _find_settled(
+    nodes: Mapping[str, Node], switches: Collection[str], blocked: Collection[str] = ()
+) -> set[str]:
+    """Returns the names of the nodes all of whose data comes from constants and switches."""
+    readers: dict[str, list[str]] = collections.defaultdict(list)
+    unknown = {}
+    for node in nodes.values():
+        unknown[node.name] = len(_sources(node))
+        for source in _sources(node):
+            readers[source].append(node.name)
+    settled: set[str] = set()
+    pending = [name for name, node in nodes.items() if node.op == "Const" or name in switches]
+    while pending:
+        name = pending.pop()
+        if name not in blocked:
+            settled.add(name)
+            for reader in readers[name]:
+                unknown[reader] -= 1
+                if not unknown[reader]:
+                    pending.append(reader)
+    return settled
 
 
-def _import(view: GraphView, constant: set[str]) -> Any:
+def _sources(node: Node) -> set[str]:
+    return {names.split_tensor_name(tensor)[0] for tensor in node.inputs}
+
+
+def _import(nodes: Iterable[Node]) -> Any:
     import tensorflow.compat.v1 as tf
 
-    graph_def = tf.GraphDef()
-    for name in constant:
-        node = view.nodes[name]
-        proto = graph_def.node.add(name=name, op=node.op, input=node.inputs)
-        for key, value in node.attrs.items():
-            if not key.startswith("_"):
-                proto.attr[key].CopyFrom(value)
+    free = (dataclasses.replace(node, control_inputs=()) for node in nodes)
+    small = (plain_graph.placeholder(n) if plain_graph.is_stored(n) else n for n in free)
     graph = tf.Graph()
     with graph.as_default():
-        tf.import_graph_def(graph_def, name="")
+        tf.import_graph_def(plain_graph.to_graph_def(small, float64=False), name="")
     return graph
-
-
-def _is_made(view: GraphView, constant: set[str], tensor: str) -> bool:
-    name = names.split_tensor_name(tensor)[0]
-    return name in constant and view.nodes[name].op != "Const"

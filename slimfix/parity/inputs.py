@@ -52,8 +52,11 @@ def draw_inputs(
     unknown = [t for t, shape in shapes.items() if None in shape[1:]]
     choices = max((len(_SIZES.get(len(shapes[t]), ())) for t in unknown), default=1)
     for choice in range(choices):
+        generator = np.random.default_rng(_SEED)  # One: inputs that were alike would hide a swap.
         drawn = {
-            record.tensor: _draw(record, _complete(shapes[record.tensor], batch, choice), view)
+            record.tensor: _draw(
+                generator, record, _complete(shapes[record.tensor], batch, choice), view
+            )
             for record in records
         }
         if not unknown or takes(drawn):
@@ -74,8 +77,9 @@ def _complete(shape: tuple[int | None, ...], batch: int, choice: int) -> tuple[i
     return (shape[0] or batch, *(known or size for known in shape[1:]))
 
 
-def _draw(record: InputRecord, shape: tuple[int, ...], view: GraphView) -> np.ndarray:
-    generator = np.random.default_rng(_SEED)
+def _draw(
+    generator: np.random.Generator, record: InputRecord, shape: tuple[int, ...], view: GraphView
+) -> np.ndarray:
     dtype = np.dtype(record.dtype) if record.dtype != "string" else np.dtype(object)
     if np.issubdtype(dtype, np.floating):
         scales = np.resize(_SCALES, shape[0]).reshape((shape[0],) + (1,) * (len(shape) - 1))
@@ -101,11 +105,22 @@ def _count_ids(view: GraphView, tensor: str) -> int:
     found = []
     for node in view.in_order(below):
         if node.op in _LOOKUPS and names.split_tensor_name(node.inputs[1])[0] in below:
-            variable = trace_variable(view, node.inputs[0])
-            shape = view.nodes[variable].attr("shape") if variable else None
-            if shape and shape[0]:
-                found.append(shape[0])
+            rows = _count_rows(view, node.inputs[0])
+            if rows:
+                found.append(rows)
     return min(found, default=_FEW_IDS)
+
+
+def _count_rows(view: GraphView, table: str) -> int | None:
+    variable = trace_variable(view, table)
+    if variable:
+        shape = view.nodes[variable].attr("shape")
+    else:
+        source = view.producer(table)
+        while source.op == "Identity":
+            source = view.producer(source.inputs[0])
+        shape = source.attr("value").shape if source.op == "Const" else None
+    return shape[0] if shape else None
 
 
 def _shape_text(shape: Sequence[int | None]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from slimfix.errors import ParityError, UsageError, explain
 from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
 from slimfix.parity import compare
@@ -53,6 +54,9 @@ def compare_layers(
       feeds: value by tensor name of the graph: inputs and switches.
       keras_inputs: the inputs by Keras name.
       recorded: value by tensor name of the graph, taken as the float32 original.
+    Raises:
+      ParityError: an output of the model is none of its layers'.
+      UsageError: the original computes no finite number somewhere, which hides what follows.
     """
     places = _find_places(model, migration, recorded)
     known = {name for place in places for name in place.recorded}
@@ -78,6 +82,7 @@ def compare_layers(
         wrong.extend(_find_wrong(recorded, window, exact, rerun))
         while len(rows) < len(places) and places[len(rows)].tensor in window:
             place = places[len(rows)]
+            _check_finite(place.tensor, exact[place.tensor])
             found = [recorded[name] for name in place.recorded]
             rows.append(
                 _compare(
@@ -117,7 +122,23 @@ def _find_places(model: Any, migration: Migration, recorded: Iterable[str]) -> l
             ]
             same.sort(key=lambda name: name != tensor)
             places.append(_Place(probe, tensor, symbolic, permutation, tuple(same)))
+    if given:
+        unproved = [f"'{asked}'" for pairs in given.values() for asked, _ in pairs]
+        raise ParityError(explain("Some outputs are those of no layer that is compared", unproved))
     return places
+
+
+def _check_finite(tensor: str, exact: np.ndarray) -> None:
+    """Where all is NaN or infinite, any model that gives the same would be the same function."""
+    if exact.size and exact.dtype.kind == "f" and not np.any(np.isfinite(exact)):
+        raise UsageError(
+            explain(
+                f"Nothing can be proved: '{tensor}' has no finite value in the original network",
+                cause="the network does not take inputs of these values, or its weights are not "
+                "finite.",
+                fix="give recorded inputs that it takes with --recording.",
+            )
+        )
 
 
 def _moved(value: np.ndarray, place: _Place) -> np.ndarray:

@@ -20,6 +20,7 @@ _PLAIN_OPS = {
 }
 # An attribute of nodes that compute in float32 what float32 decides: where a pixel lies, say.
 STAYS_FLOAT32 = "_slimfix_stays_float32"
+_OF_PLACEHOLDERS = ("dtype", "shape", STAYS_FLOAT32)
 # A frozen graph holds its weights as constants; shapes and other settings are far smaller.
 _LARGE = 4096
 
@@ -41,7 +42,7 @@ def stored_value(node: Node, read: Callable[[str], np.ndarray]) -> np.ndarray:
 
 def placeholder(node: Node) -> Node:
     """Returns the placeholder that stands for a node for which `is_stored` is true."""
-    kept = {key: node.attrs[key] for key in ("dtype", "shape") if key in node.attrs}
+    kept = {key: node.attrs[key] for key in _OF_PLACEHOLDERS if key in node.attrs}
     return dataclasses.replace(node, op="Placeholder", attrs=kept)
 
 

@@ -115,12 +115,7 @@ class Original:
                 asked = [self._name(tensor) for tensor in window]
                 feeds = {tensor: known[tensor] for tensor in need.tensors}
                 feeds.update(
-                    {
-                        f"{name}:0": self._widened(
-                            plain_graph.stored_value(self._stored[name], self._read)
-                        )
-                        for name in need.stored
-                    }
+                    {f"{name}:0": self._stored_value(self._stored[name]) for name in need.stored}
                 )
                 values = session.run(asked, feeds)
                 del feeds
@@ -132,6 +127,10 @@ class Original:
     def _name(self, tensor: str) -> str:
         """Returns the name that a tensor of the original graph has in the one that is run."""
         return last_name(tensor, self._renamed)
+
+    def _stored_value(self, node: Node) -> np.ndarray:
+        value = plain_graph.stored_value(node, self._read)
+        return value if plain_graph.STAYS_FLOAT32 in node.attrs else self._widened(value)
 
     def _stored_as_placeholder(self, node: Node) -> Node:
         return plain_graph.placeholder(node) if node.name in self._stored else node

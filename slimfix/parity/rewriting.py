@@ -15,7 +15,7 @@ from slimfix import names
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.parity import plain_graph
 from slimfix.parity.channels_first import to_channels_last
-from slimfix.parity.constant_parts import compute_constants
+from slimfix.parity.constant_parts import keep_constant_parts
 from slimfix.parity.float64_kernels import write_in_float64
 from slimfix.parity.inference_mode import in_inference_mode
 from slimfix.parity.nodes import output, with_attrs
@@ -28,31 +28,48 @@ def rewrite(
 
     Args: as of `reference.Original`.
     """
-    import tensorflow.compat.v1 as tf
-
     inferring, renamed = in_inference_mode(view)
     original = {node.name: node for node in inferring}
-    nodes = {}
+    nodes: dict[str, Node] = {}
+    switches = set()
     for tensor, value in feeds.items():
         fed = _fed_placeholder(tensor, np.asarray(value))
         nodes[fed.name] = fed
+        if np.asarray(value).dtype == np.bool_ and np.ndim(value) == 0:
+            switches.add(fed.name)
         if output(fed) != tensor:
             renamed[tensor] = output(fed)
     fed_nodes = {names.split_tensor_name(tensor)[0] for tensor in feeds}
     handles = plain_graph.find_handles(view.nodes)
-    needed = _needed(original, renamed, fetches, stop={*fed_nodes, *nodes})
-    for tensor, value in (compute_constants(view, needed) if float64 else {}).items():
-        name = "{}/constant_{}".format(*names.split_tensor_name(tensor))
-        kept = Node(name, "Const", (), ())
-        nodes[name] = with_attrs(kept, dtype=tf.as_dtype(value.dtype), value=np.asarray(value))
-        renamed[tensor] = output(kept)
-    for name in needed:
+    waited_for = _may_die(view)
+    for name in _needed(original, renamed, fetches, {*fed_nodes, *nodes}, waited_for):
         if name in original and name not in fed_nodes:
             plain = plain_graph.read_instead(original[name], handles.get(name))
-            made, more = _in_kernels_that_exist(plain, float64)
-            renamed.update(more)
-            nodes.update((node.name, node) for node in made)
-    return {name: _reading(node, renamed, nodes) for name, node in nodes.items()}, renamed
+            nodes[name] = _reading(plain, renamed, waited_for)
+    widened: dict[str, str] = {}
+    if float64:
+        nodes, widened = keep_constant_parts(nodes, switches)
+    written: dict[str, Node] = {}
+    moved: dict[str, str] = {}
+    for node in nodes.values():
+        made, more = _in_kernels_that_exist(node, float64)
+        moved.update(more)
+        written.update((each.name, each) for each in made)
+    final = {
+        name: _reading(_reading_wide(node, widened), moved, written)
+        for name, node in written.items()
+    }
+    return final, {**renamed, **moved}
+
+
+def _may_die(view: GraphView) -> set[str]:
+    """Returns the names of the nodes that a conditional may leave out.
+
+    What waits for them dies with them. Other control inputs only order side effects, of which
+    inference has none, and may need what nobody feeds: labels to check, say.
+    """
+    switches = [node.name for node in view.nodes.values() if node.op in ("RefSwitch", "Switch")]
+    return view.descendants(switches)
 
 
 def _fed_placeholder(tensor: str, value: np.ndarray) -> Node:
@@ -64,6 +81,8 @@ def _fed_placeholder(tensor: str, value: np.ndarray) -> Node:
 
 def _in_kernels_that_exist(node: Node, float64: bool) -> tuple[list[Node], dict[str, str]]:
     made, renamed = to_channels_last(node)
+    if plain_graph.STAYS_FLOAT32 in node.attrs:
+        return [with_attrs(each, **{plain_graph.STAYS_FLOAT32: True}) for each in made], renamed
     if not float64:
         return made, renamed
     written: list[Node] = []
@@ -79,8 +98,9 @@ def _needed(
     renamed: Mapping[str, str],
     fetches: Sequence[str],
     stop: Collection[str],
+    waited_for: Collection[str],
 ) -> set[str]:
-    """Returns the names of the nodes that some tensors need, over data and control edges."""
+    """Returns the names of the nodes that some tensors need: by data, or as one that may die."""
     seen: set[str] = set()
     pending = [names.split_tensor_name(last_name(each, renamed))[0] for each in fetches]
     while pending:
@@ -90,17 +110,24 @@ def _needed(
             if name not in stop:
                 read = (last_name(tensor, renamed) for tensor in nodes[name].inputs)
                 pending.extend(names.split_tensor_name(tensor)[0] for tensor in read)
-                pending.extend(nodes[name].control_inputs)
+                pending.extend(c for c in nodes[name].control_inputs if c in waited_for)
     return seen
 
 
-def _reading(node: Node, renamed: Mapping[str, str], nodes: Mapping[str, Node]) -> Node:
-    """Returns a node that reads tensors by their new names, and waits for what there is."""
+def _reading(node: Node, renamed: Mapping[str, str], waited_for: Collection[str]) -> Node:
+    """Returns a node that reads tensors by their new names, and waits only for these nodes."""
     return dataclasses.replace(
         node,
         inputs=tuple(last_name(tensor, renamed) for tensor in node.inputs),
-        control_inputs=tuple(name for name in node.control_inputs if name in nodes),
+        control_inputs=tuple(name for name in node.control_inputs if name in waited_for),
     )
+
+
+def _reading_wide(node: Node, widened: Mapping[str, str]) -> Node:
+    """Returns a node that reads in float64 what was computed in float32, unless it is of those."""
+    if plain_graph.STAYS_FLOAT32 in node.attrs:
+        return node
+    return dataclasses.replace(node, inputs=tuple(widened.get(t, t) for t in node.inputs))
 
 
 def last_name(tensor: str, renamed: Mapping[str, str]) -> str:

@@ -39,7 +39,8 @@ def verify_parity(
     Returns: ParityResult; see its `passed` and `first_difference`.
     Raises:
       ParityError: the recording is not of this graph and checkpoint.
-      UsageError: the recording lacks an input of the network, or cannot be one of it.
+      UsageError: the recording lacks an input of the network, or cannot be one of it; or the
+        network computes no finite number for these inputs.
     """
     inputs = _inputs(migration, recording)
     recorded = recording.tensors if recording else {}

@@ -23,7 +23,7 @@ def split_windows(
     room = 0
     for together, elements in tensors:
         size = limit if elements is None else elements * _BYTES_PER_ELEMENT
-        if size > room:
+        if size > room or not windows:
             windows.append([])
             room = limit
         windows[-1].extend(together)

@@ -36,6 +36,12 @@ def test_several_inputs_have_one_batch_size():
     }
 
 
+def test_inputs_of_one_shape_are_not_alike():
+    """Else a model with two of them swapped, or their difference, would prove nothing."""
+    drawn = draw(record((None, 4)), record((None, 4), tensor="y:0"))
+    assert not np.any(drawn["x:0"] == drawn["y:0"])
+
+
 def test_an_input_is_drawn_in_the_order_of_the_graph():
     drawn = draw(record((None, 6, 7, 3)), permutations={"x:0": (0, 2, 3, 1)})
     assert drawn["x:0"].shape == (2, 3, 6, 7)
@@ -62,6 +68,14 @@ def test_ids_are_below_the_smallest_table_that_they_look_up(graph, resource):
     assert value.dtype == np.int64
     assert (value.min(), value.max()) == (0, 6)
     assert draw(record((None, 300), "int64"))["x:0"].max() == 9
+
+
+def test_ids_are_below_the_rows_of_a_constant_table(graph):
+    import tensorflow.compat.v1 as tf
+
+    tf.gather(tf.identity(tf.constant(np.ones((4, 2)))), tf.placeholder(tf.int32, [None], name="x"))
+    view = inline_functions(graph.as_graph_def())
+    assert draw(record((300,), "int32"), view=view)["x:0"].max() == 3
 
 
 def test_unknown_sizes_are_the_first_that_the_graph_takes():

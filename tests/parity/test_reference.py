@@ -175,3 +175,17 @@ def test_a_tensor_in_the_middle_can_be_fed(graph):
     )
     np.testing.assert_allclose(values["end:0"], fed * 3.0, **EXACT)
     np.testing.assert_allclose(values["parts:1"], fed, **EXACT)
+
+
+def test_what_only_orders_side_effects_is_left_out(graph):
+    """A check of labels waits before the network; inference feeds none."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    labels = tf.placeholder(tf.int32, [None])
+    with tf.control_dependencies([tf.assert_equal(tf.shape(x)[0], tf.shape(labels)[0])]):
+        tf.exp(x, name="net")
+    view = inline_functions(graph.as_graph_def())
+    fed = np.array([[0.5, -1.5, 7.0]], np.float32)
+    found = run_reference(view, None, {"x:0": fed}, ["net:0"], float64=True)["net:0"]
+    np.testing.assert_allclose(found, np.exp(fed.astype(np.float64)), **EXACT)

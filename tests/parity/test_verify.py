@@ -184,6 +184,29 @@ def test_the_output_is_proved_under_the_name_that_was_asked_for(tmp_path, monkey
     assert not result.passed
 
 
+def test_an_output_that_no_layer_makes_is_refused(migration, tmp_path):
+    """Sabotage: nobody says where in the model the output is."""
+    import dataclasses
+
+    path = str(tmp_path / "model.keras")
+    migration.model.save(path)
+    with pytest.raises(ParityError, match="outputs are those of no layer") as caught:
+        verify_parity(path, dataclasses.replace(migration, probes=migration.probes[:-1]))
+    assert "  'digits/logits/BiasAdd:0'" in str(caught.value)
+
+
+def test_a_network_without_finite_values_proves_nothing(migration, tmp_path):
+    import dataclasses
+
+    def read(name):
+        return migration.read(name) * np.float32(np.nan if name == "digits/conv1/weights" else 1)
+
+    path = str(tmp_path / "model.keras")
+    migration.model.save(path)
+    with pytest.raises(UsageError, match="'digits/conv1/Conv2D:0' has no finite value"):
+        verify_parity(path, dataclasses.replace(migration, read=read))
+
+
 @pytest.mark.parametrize("damage", ["nan", "empty", "dtype", "shape", "switch", "no tensors"])
 def test_a_recording_that_proves_nothing_is_refused(migration, verify, recording, damage):
     import dataclasses

@@ -17,6 +17,10 @@ def test_a_tensor_of_unknown_size_is_alone():
     assert split_windows(tensors, limit=24 * 15) == [["a"], ["b"], ["c"]]
 
 
+def test_a_tensor_without_elements_may_be_the_first():
+    assert split_windows([(["a"], 0), (["b"], 1)]) == [["a", "b"]]
+
+
 def network(tf):
     """Two paths, a conditional, and something that waits for the very first tensor."""
     x = tf.placeholder(tf.float32, [None, 4], name="x")
