@@ -81,3 +81,23 @@ def test_images_of_any_size_are_drawn_as_large_as_the_graph_wants(graph, prove):
     _, result = prove(outputs="end:0")
     assert result.passed
     assert result.layers[0].shape == (2, 9, 9, 3)  # Of 299; 224 gives 7.
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_training_mode_with_small_variances(graph, fused, tmp_path):
+    """There the epsilon counts, as float32 has it: 0.001 is another number."""
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    x = tf.placeholder(tf.float32, [None, 5, 4, 3], name="x")
+    net = slim.batch_norm(x, is_training=True, fused=fused, scope="bn")
+    prefix, path = str(tmp_path / "model.ckpt"), str(tmp_path / "model.keras")
+    (variance,) = (v for v in tf.global_variables() if "moving_variance" in v.name)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(tf.assign(variance, [1e-3, 2e-4, 5e-3]))
+        tf.train.Saver().save(session, prefix, write_state=False)
+    migration = convert(prefix, inputs="x:0", outputs=net.name)
+    run_eagerly(migration.model.save, path)
+    assert verify_parity(path, migration).layers[0].function_error < 1e-14
