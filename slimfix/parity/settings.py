@@ -26,7 +26,7 @@ def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
         if record.target.startswith("ops."):
             continue
         found = model.get_layer(record.name).get_config()
-        for key, planned in record.config.items():
+        for key, planned in {"trainable": True, **record.config}.items():
             compared += 1
             actual = found.get(key)
             if _plain(actual, key) != _plain(planned, key):
