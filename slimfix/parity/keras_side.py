@@ -13,6 +13,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from slimfix.migration.build import Probe
+from slimfix.parity.float64_layers import in_float64
 
 
 def load_model(path: str) -> Any:
@@ -92,7 +93,7 @@ class Playback:
             return _widen(argument) if self._float64 else argument
 
         args, kwargs = keras.tree.map_structure(given, (node.arguments.args, node.arguments.kwargs))
-        operation = _twin(node.operation) if self._float64 else node.operation
+        operation = in_float64(_twin(node.operation)) if self._float64 else node.operation
         results = keras.tree.flatten(operation(*args, **kwargs))
         self._values.update(zip(map(id, node.output_tensors), results))
         for tensor in node.input_tensors:

@@ -40,6 +40,16 @@ def test_three_axes(graph, saved, padding):
     np.testing.assert_allclose(mean, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("padding", ["SAME", "VALID"])
+@pytest.mark.parametrize("pool", ["max_pool3d", "avg_pool3d"])
+def test_three_axes_are_proved(graph, prove, pool, padding):
+    """Neither the graph nor Keras has a kernel for float64."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 5, 6, 7, 2], name="x")
+    prove(getattr(tf.nn, pool)(x, [1, 2, 3, 2, 1], [1, 1, 2, 3, 1], padding))
+
+
 def test_windows_given_as_tensors(x, prove):
     import tensorflow.compat.v1 as tf
 
