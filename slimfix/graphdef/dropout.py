@@ -26,11 +26,14 @@ class Dropout:
       input: tensor name of what is dropped from.
       rate: the fraction that is dropped; None where a placeholder decides it.
       decided_by: name of that placeholder.
+      noise_shape: 1 for each axis along which units are dropped together, None for the others, as
+        Keras takes it; () where every unit is dropped by itself.
     """
 
     input: str
     rate: float | None
     decided_by: str | None
+    noise_shape: tuple[int | None, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +63,8 @@ def read_dropout(view: GraphView, dropped: str) -> Dropout | None:
     """Returns the dropout whose result a tensor is, or None if it is none.
 
     It must be x / (1 - rate) where random >= rate and 0 elsewhere, with a random number for each
-    unit of x; anything else is not dropout as Keras knows it.
+    unit of x or for all units along some axes, as where whole paths or channels are dropped;
+    anything else is not dropout as Keras knows it.
 
     Args:
       view: the whole graph.
@@ -80,8 +84,9 @@ def read_dropout(view: GraphView, dropped: str) -> Dropout | None:
     for scaled, masked in pairs:
         mask = _read_mask(view, _through(view, masked))
         kept = mask and _scaled_up(view, scaled, mask)
-        if mask and kept and _is_shape_of(view, mask.shape, kept):
-            return Dropout(kept, mask.rate, mask.source)
+        noise_shape = _noise_shape(view, mask.shape, kept) if mask and kept else None
+        if mask and kept and noise_shape is not None:
+            return Dropout(kept, mask.rate, mask.source, noise_shape)
     return None
 
 
@@ -161,20 +166,46 @@ def _scaled_up(view: GraphView, tensor: str, mask: _Mask) -> str | None:
     return None
 
 
-def _is_shape_of(view: GraphView, shape: str, kept: str) -> bool:
-    """Tells whether every unit has a random number of its own: no noise_shape."""
+def _noise_shape(view: GraphView, shape: str, kept: str) -> tuple[int | None, ...] | None:
+    """Returns `Dropout.noise_shape`; None where random numbers are not one a unit or 1 an axis."""
     node = _through(view, shape)
     if node.op == "Shape":
-        return _origin(view, node.inputs[0]) == _origin(view, kept)
+        return () if _origin(view, node.inputs[0]) == _origin(view, kept) else None
     shapes = view.producer(kept).attr("_output_shapes") or []
     index = names.split_tensor_name(kept)[1]
     static = shapes[index] if index < len(shapes) else None
-    return (
-        node.op == "Const"
-        and static is not None
-        and None not in static
-        and tuple(np.ravel(node.attr("value")).tolist()) == tuple(static)
-    )
+    sizes = _sizes(view, node, kept)
+    if static is None or sizes is None or len(sizes) != len(static):
+        return None
+    found: list[int | None] = []
+    for axis, (known, size) in enumerate(zip(static, sizes)):
+        if size == 1 and known != 1:
+            found.append(1)
+        elif size == (kept, axis) or (known is not None and size == known):
+            found.append(None)
+        else:
+            return None
+    return tuple(found) if 1 in found else ()
+
+
+def _sizes(view: GraphView, node: Node, kept: str) -> list[object] | None:
+    """Returns numbers, (kept, axis) for a size of `kept`, and None for what is neither."""
+    if node.op == "Const":
+        return list(np.ravel(node.attr("value")).tolist())
+    if node.op == "Pack":
+        return [_size(view, tensor, kept) for tensor in node.inputs]
+    return None
+
+
+def _size(view: GraphView, tensor: str, kept: str) -> object:
+    node = _through(view, tensor)
+    if node.op == "Const":
+        return int(node.attr("value")) if node.attr("value").ndim == 0 else None
+    if node.op != "StridedSlice" or node.attr("shrink_axis_mask") != 1:
+        return None
+    whole, begin = _through(view, node.inputs[0]), _through(view, node.inputs[1])
+    measured = whole.op == "Shape" and _origin(view, whole.inputs[0]) == _origin(view, kept)
+    return (kept, int(begin.attr("value")[0])) if measured and begin.op == "Const" else None
 
 
 def _origin(view: GraphView, tensor: str) -> str:

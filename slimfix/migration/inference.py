@@ -59,5 +59,6 @@ def _inference_node(
         "center": layer.beta is not None,
         "scope": layer.scope,
         "T": dtype,
+        "_output_shapes": view.nodes[name].attr("_output_shapes"),
     }
     return Node(name, BATCH_NORM, (view.standing_name(layer.input), *tensors), (), attrs)

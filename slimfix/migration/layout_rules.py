@@ -38,7 +38,6 @@ _CHANNELS_LAST = {"NCHW": "NHWC", "NCDHW": "NDHWC"}
 _PER_AXIS = ("strides", "dilations", "ksize")
 # Ops that treat every element alike, whatever the order of axes.
 _ELEMENTWISE = {
-    DROPOUT,
     "Abs",
     "Add",
     "AddN",
@@ -170,6 +169,13 @@ def _turn_elementwise(layout: Layout, node: Node) -> bool:
     return layout.keep(node, inputs)
 
 
+def _turn_dropout(layout: Layout, node: Node) -> bool:
+    """With the axes along which units are dropped together."""
+    shape = node.attr("noise_shape")
+    turned = tuple(shape[axis] for axis in to_last(len(shape))) if shape else ()
+    return layout.keep(node, [layout.moved(node.inputs[0])], noise_shape=turned)
+
+
 def _turn_concat(layout: Layout, node: Node) -> bool:
     *tensors, axis = node.inputs
     return _with_axis(layout, node, [layout.moved(each) for each in tensors], axis, last=True)
@@ -252,6 +258,7 @@ def _still_moved(order: Sequence[int], gone: set[int]) -> bool | None:
 _BY_OP: dict[str, Callable[[Layout, Node], bool]] = {
     "BatchToSpaceND": _turn_blocks,
     "ConcatV2": _turn_concat,
+    DROPOUT: _turn_dropout,
     "SpaceToBatchND": _turn_blocks,
     "Split": _turn_split,
     "SplitV": _turn_split,

@@ -257,7 +257,7 @@ class _Pass:
         elif own in self.nodes.dropouts:
             dropout = self.nodes.dropouts[own]
             source = self.aliases.get(dropout.input, dropout.input)
-            self._keep_dropout(node, source, dropout.rate, training_only=True)
+            self._keep_dropout(node, source, dropout, training_only=True)
         elif node.op in _SAME_TENSOR and own not in self.switches and inputs:
             self.aliases[own] = inputs[0]
             self._copy_boolean(node.inputs[0], own)
@@ -315,19 +315,22 @@ class _Pass:
         own = names.join_tensor_name(merge.name, 0)
         dropout = read_dropout(self.nodes.view, dropped)
         if dropout is not None and is_kept(dropout.input):
-            self._keep_dropout(merge, kept, dropout.rate, training_only=False)
+            self._keep_dropout(merge, kept, dropout, training_only=False)
         elif not is_kept(dropped) and not self._is_statistic(kept):
             self._left_out[merge.name] = f"{own}: what it does in training was not migrated"
 
-    def _keep_dropout(
-        self, end: Node, source: str, rate: float | None, training_only: bool
-    ) -> None:
+    def _keep_dropout(self, end: Node, source: str, dropout: Dropout, training_only: bool) -> None:
         """Keeps a dropout by the name of the node that it ends in.
 
         Args:
           training_only: no conditional leads around it.
         """
-        attrs = {"rate": rate, "in_training_only": training_only, "T": end.attr("T")}
+        attrs = {
+            "rate": dropout.rate,
+            "noise_shape": dropout.noise_shape,
+            "in_training_only": training_only,
+            "T": end.attr("T"),
+        }
         self.kept[end.name] = Node(end.name, DROPOUT, (source,), (), attrs)
         own = names.join_tensor_name(end.name, 0)
         self.aliases[own] = own

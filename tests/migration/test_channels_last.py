@@ -148,3 +148,15 @@ def test_a_tensor_that_gains_an_axis_lies_as_it_was(graph, saved):
     fed = batch if "x:0" in permutations else batch.transpose(0, 3, 1, 2)
     value = value.transpose(permutations["y:0"]) if "y:0" in permutations else value
     np.testing.assert_allclose(run_eagerly(migration.model, fed), value, rtol=1e-5, atol=1e-5)
+
+
+def test_channels_dropped_as_a_whole(graph, saved):
+    """Which axes share their random numbers shows in training only."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3, 5, 6], name="x")
+    net = tf.nn.conv2d(x, tf.get_variable("k", [2, 1, 3, 4]), 1, "SAME", data_format="NCHW")
+    noise_shape = tf.stack([tf.shape(net)[0], 4, 1, 1])
+    tf.nn.relu(tf.nn.dropout(net, rate=0.3, noise_shape=noise_shape), name="y")
+    layers = {record.target: record for record in convert(saved(), outputs="y").plan.layers}
+    assert layers["layers.Dropout"].config["noise_shape"] == (None, 1, 1, None)

@@ -26,10 +26,10 @@ def resolve_training(x, branch):
     return rates, found.notes
 
 
-def drop_path(x):
+def half_the_rows(x):
     import tensorflow.compat.v1 as tf
 
-    mask = tf.random_uniform([tf.shape(x)[0], 1, 1, 1]) >= 0.2
+    mask = tf.random_uniform([tf.shape(x)[1], 1, 1, 1]) >= 0.2
     return x / 0.8 * tf.cast(mask, tf.float32)
 
 
@@ -88,7 +88,7 @@ def test_dropout_of_a_known_shape_is_dropout(graph):
 
 @pytest.mark.parametrize(
     "branch",
-    [drop_path, unscaled, of_something_else, added_noise, twice, wider_numbers, not_random],
+    [half_the_rows, unscaled, of_something_else, added_noise, twice, wider_numbers, not_random],
 )
 def test_what_is_not_dropout_is_noted(x, branch):
     rates, notes = resolve_training(x, branch)
@@ -102,3 +102,30 @@ def test_noise_shape_is_not_keras_dropout(x):
     shape = [4, 1, 1, 2]
     rates, notes = resolve_training(x, lambda x: tf.nn.dropout(x, rate=0.5, noise_shape=shape))
     assert (rates, len(notes)) == ([], 1)
+
+
+def drop_path(x):
+    """As nasnet.py of the model zoo writes it."""
+    import tensorflow.compat.v1 as tf
+
+    kept = tf.floor(0.7 + tf.random_uniform([tf.shape(x)[0], 1, 1, 1]))
+    return x * tf.cast(1.0 / 0.7, x.dtype) * kept
+
+
+def whole_channels(x):
+    import tensorflow.compat.v1 as tf
+
+    shape = tf.stack([tf.shape(x)[0], 1, 1, 2])
+    return tf.nn.dropout(x, rate=0.3, noise_shape=shape)
+
+
+@pytest.mark.parametrize(
+    "branch, noise_shape", [(drop_path, (None, 1, 1, 1)), (whole_channels, (None, 1, 1, None))]
+)
+def test_units_dropped_together(x, prove, branch, noise_shape):
+    rates, notes = resolve_training(x, branch)
+    assert rates == [pytest.approx(0.3, abs=1e-7)]
+    assert notes == ()
+    kinds, migration = prove(x.graph.get_tensor_by_name("end:0"))
+    assert kinds == ["Dropout", "ReLU"]
+    assert migration.plan.layers[0].config["noise_shape"] == noise_shape

@@ -64,5 +64,7 @@ def dropout(planner: Planner, node: Node) -> LayerRecord:
     rate = node.attr("rate")
     scope = _END.sub("", node.name)
     notes = () if rate is not None else ("the graph computes the dropout rate; it is 0 here",)
-    config = {"rate": 0.0 if rate is None else rate}
+    config: dict[str, Any] = {"rate": 0.0 if rate is None else rate}
+    if node.attr("noise_shape"):
+        config["noise_shape"] = node.attr("noise_shape")
     return planner.layer("layers.Dropout", scope, node.inputs, node, config, notes=notes)
