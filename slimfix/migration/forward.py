@@ -24,16 +24,18 @@ _PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 # The heads of the op names that hand out batches.
 _BATCH_SOURCES = ("IteratorGetNext", "QueueDequeue")
 _FLOAT_TYPES = {1, 2, 14, 19}  # DT_FLOAT, DT_DOUBLE, DT_BFLOAT16, DT_HALF
+# Ops that take the size of a tensor, whatever its values.
+_ONLY_SIZE = ("OnesLike", "Shape", "ShapeN", "Size", "ZerosLike")
 # Ops that look at a network's values without being a part of it.
 _ONLY_LOOK = {
+    *_ONLY_SIZE,
     "ArgMax",
+    "Assert",
     "HistogramSummary",
     "ImageSummary",
     "L2Loss",
     "Print",
     "ScalarSummary",
-    "Shape",
-    "Size",
     "TensorSummaryV2",
 }
 
@@ -82,6 +84,12 @@ def of_the_network(view: GraphView, found: Iterable[str]) -> set[str]:
     }
 
 
+def find_values_of(view: GraphView, inputs: Iterable[str]) -> set[str]:
+    """Returns the names of the nodes that depend on the values of inputs, not on sizes alone."""
+    found = view.descendants(inputs, control=False, stop=lambda node: node.op in _ONLY_SIZE)
+    return {name for name in of_the_network(view, found) if view.nodes[name].op not in _ONLY_SIZE}
+
+
 def is_result(view: GraphView, node: Node) -> bool:
     """Tells whether a node gives floating-point values that are no by-product of an assignment."""
     if only_looks(view, node) or node.op.startswith(("Assign", *OPTIMIZER_UPDATES)):
@@ -96,11 +104,14 @@ def only_looks(view: GraphView, node: Node) -> bool:
     if node.op == "Reshape":  # tf.nn.softmax_cross_entropy_with_logits flattens its logits.
         readers = view.consumers(node.name, control=False)
         return any(reader.op == "SoftmaxCrossEntropyWithLogits" for reader in readers)
+    if node.op == "Switch":  # What tf.Assert prints goes into its conditional so.
+        readers = view.consumers(node.name, control=False)
+        return bool(readers) and all(reader.op == "Assert" for reader in readers)
     return node.op in _ONLY_LOOK
 
 
 def _output_dtype(node: Node) -> int | None:
     for key in ("DstT", "output_type", "dtype", "T"):
-        if node.attr(key) is not None:
+        if isinstance(node.attr(key), int):  # Of several tensors it may be a list.
             return int(node.attr(key))
     return None

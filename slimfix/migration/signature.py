@@ -13,6 +13,7 @@ from slimfix.migration.ends import find_ends
 from slimfix.migration.forward import (
     find_batch_sources,
     find_placeholders,
+    find_values_of,
     is_layer,
     of_the_network,
 )
@@ -127,7 +128,7 @@ def _find_outputs(view: GraphView, inputs: Sequence[str]) -> tuple[str, ...]:
         control=False,
         stop=lambda node: node.name in roots,
     )
-    forward = of_the_network(view, view.descendants(roots, control=False)) - from_others
+    forward = find_values_of(view, roots) - from_others
     ends = find_ends(view, forward, roots)
     if not ends:
         raise MigrationError(

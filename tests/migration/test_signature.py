@@ -125,3 +125,23 @@ def test_a_graph_that_makes_its_own_inputs_says_so(graph):
     with pytest.raises(MigrationError) as caught:
         find_signature(view_of(graph))
     assert "nothing that is fed, or handed out in batches, reaches a layer" in str(caught.value)
+
+
+def test_what_only_has_the_shape_of_an_output_is_none(graph):
+    """The labels of a GAN are such."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    net = tf.nn.relu(dense(x, 4), name="net")
+    tf.ones_like(net), tf.zeros_like(net)
+    tf.ones([tf.shape(net)[0], 2])
+    assert find_signature(view_of(graph)).outputs == ("net:0",)
+
+
+def test_an_assertion_on_the_network_is_no_output(graph):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    net = tf.nn.relu(dense(x, 4), name="net")
+    tf.Assert(tf.shape(net)[0] > 0, [net, tf.shape(net)])
+    assert find_signature(view_of(graph)).outputs == ("net:0",)
