@@ -204,7 +204,8 @@ def _parity_error(result: MigrationResult) -> ParityError:
             "The migrated model is not the original network; no model was written. "
             + " ".join(describe_verdict(result)),
             items,
-            cause="a fault in slimfix's converter of the first layer, since its inputs agree."
+            cause="a fault in the converter of the first layer, since its inputs agree: slimfix's, "
+            "or yours if op_converters has it."
             if parity.first_difference and not parity.weights.different
             else "weights or settings were lost or changed on the way into the .keras file.",
             fix="report it with the graph's nodes around that layer; leave the layer out with "

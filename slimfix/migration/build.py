@@ -59,6 +59,9 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
         sources = [tensors[tensor] for tensor in record.inputs]
         made = _called(operation, sources, record)
         results = made if isinstance(made, (list, tuple)) else [made]
+        if len(results) != len(record.outputs):
+            fault = f"'{record.target}' gives {len(results)} tensors, {len(record.outputs)} planned"
+            raise _of_a_converter(record, fault + " (output_count)")
         tensors.update(zip(record.outputs, results))
         made_by = _name_of(results[0], record)
         call = calls[made_by] = calls.get(made_by, -1) + 1
@@ -111,12 +114,23 @@ def _name_of(tensor: Any, record: LayerRecord) -> str:
     return str(operation.name)
 
 
+def _of_a_converter(record: LayerRecord, fault: str) -> MigrationError:
+    return MigrationError(
+        explain(
+            f"Cannot build layer '{record.name}' of scope '{record.scope}': {fault}",
+            cause="a converter planned it wrong: yours if op_converters has it, else slimfix's.",
+        )
+    )
+
+
 def _operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
     """Returns a Keras layer, or a Keras operation whose free parameters are its tensors."""
     import keras
 
     room, _, name = record.target.partition(".")
-    target = getattr(slimfix if room == "slimfix" else getattr(keras, room), name)
+    target = getattr(slimfix if room == "slimfix" else getattr(keras, room, None), name, None)
+    if target is None:
+        raise _of_a_converter(record, f"Keras has no '{record.target}'")
     config = {key: value for key, value in record.config.items() if value is not None}
     if room != "ops":
         return target(**config, name=record.name, dtype=dtype)

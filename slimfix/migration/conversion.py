@@ -151,6 +151,8 @@ def convert(
         notes=(
             *values_note,
             *_mode_notes(resolved),
+            *_layout_notes(signature, function),
+            *network.notes,
             *odd_values,
             *resolved.notes,
             *notes,
@@ -188,6 +190,16 @@ def _tied_notes(fates: Sequence[VariableFate]) -> list[str]:
         f"({', '.join(fate.weights)}), which will train apart"
         for fate in fates
         if len(fate.weights) > 1
+    ]
+
+
+def _layout_notes(signature: Signature, function: Function) -> list[str]:
+    """Returns a note for each input and output that the model has with its channels last."""
+    return [
+        f"{tensor}: channels first in the graph, channels last in the model: its axes are "
+        f"{list(function.permutations[tensor])} of the graph's"
+        for tensor in (*signature.inputs, *signature.outputs)
+        if tensor in function.permutations
     ]
 
 

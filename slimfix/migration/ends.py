@@ -10,29 +10,39 @@ from slimfix.migration.forward import is_layer, is_result, only_looks
 
 
 def find_ends(view: GraphView, forward: Collection[str], inputs: Collection[str]) -> list[Node]:
-    """Returns the nodes that give results and that nothing else of the forward pass reads.
-
-    A scalar is none: it measures the network, as the sparsity does that slim's scripts summarise
-    of every end point. What only such measurements read is an end.
+    """Returns the nodes that give results and that nothing else of the network reads.
 
     Args:
       view: the whole graph.
       forward: names of the nodes of the forward pass.
       inputs: names of the nodes that are fed.
     """
-    left = set(forward) - set(inputs)
+    left = leave_out_measurements(view, set(forward) - set(inputs))
+    return _ends(view, left)
+
+
+def leave_out_measurements(view: GraphView, forward: Collection[str]) -> set[str]:
+    """Returns the nodes of a forward pass without those that end in a scalar.
+
+    A scalar is no result of the network, but measures it: a loss, or the sparsity that slim's
+    scripts summarise of every end point.
+    """
+    left = set(forward)
     by_scope = _group_by_scope(left)
     while True:
-        ends = [
-            node
-            for node in view.in_order(left)
-            if is_result(view, node) and not _is_read(view, node, left)
-        ]
-        scalars = [node for node in ends if _is_scalar(view, node)]
+        scalars = [node for node in _ends(view, left) if _is_scalar(view, node)]
         if not scalars:
-            return ends
+            return left
         for node in scalars:
             left -= _measurement(view, node, left, by_scope)
+
+
+def _ends(view: GraphView, left: Collection[str]) -> list[Node]:
+    return [
+        node
+        for node in view.in_order(left)
+        if is_result(view, node) and not _is_read(view, node, left)
+    ]
 
 
 def _is_read(view: GraphView, node: Node, by: Collection[str]) -> bool:

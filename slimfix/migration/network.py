@@ -23,6 +23,7 @@ class Network:
         signature, or the end points that a function returned; empty where it has none.
       default_inputs, default_outputs: tensor names to take where the user names none; () to find
         them in the graph.
+      notes: 'source: note' lines on what this source cannot tell.
     """
 
     view: GraphView
@@ -33,6 +34,7 @@ class Network:
     outputs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     default_inputs: tuple[str, ...] = ()
     default_outputs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def open_network(meta_graph: Any, checkpoint: Checkpoint, source: str) -> Network:

@@ -248,7 +248,7 @@ def _unsupported(function: Function, nodes: Sequence[Node]) -> UnsupportedOpErro
             "outputs",
             [_in_context(function, consumers, node) for node in nodes],
             cause="the op, or the way in which it is used here, is not known to slimfix "
-            f"{slimfix.__version__}; known ops: {', '.join(registry.known_ops())}.",
+            f"{slimfix.__version__}.",
             fix="choose --inputs and --outputs that leave these nodes out, or write a converter "
             "and name its module with --op_converters (docs/converters.md).",
         )

@@ -69,8 +69,3 @@ def _ask_users(converter: Converter, planner: Planner, node: Node) -> LayerRecor
             f"{asked} '{node.name}', returned {type(record).__name__}; want a LayerRecord or None"
         )
     return record
-
-
-def known_ops() -> list[str]:
-    """Returns the TensorFlow op types that some converter knows, sorted."""
-    return sorted(op for op in {*_CONVERTERS, *_OF_USERS} if "." not in op)

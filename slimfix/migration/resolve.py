@@ -327,6 +327,7 @@ class _Pass:
         """
         attrs = {
             "rate": dropout.rate,
+            "decided_by": dropout.decided_by,
             "noise_shape": dropout.noise_shape,
             "in_training_only": training_only,
             "T": end.attr("T"),

@@ -8,6 +8,7 @@ from typing import Sequence
 from slimfix import names
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.view import GraphView, Node
+from slimfix.migration.ends import leave_out_measurements
 from slimfix.migration.forward import find_forward, is_result, only_looks
 
 
@@ -51,7 +52,7 @@ def _known(view: GraphView, name: str) -> str | None:
 
 def _leaving(view: GraphView, scope: str) -> str:
     """Returns the tensor of a scope that the rest of the network reads, or that nothing reads."""
-    forward = find_forward(view)
+    forward = leave_out_measurements(view, find_forward(view))
     inside = [
         view.nodes[name]
         for name in view.nodes
@@ -64,7 +65,7 @@ def _leaving(view: GraphView, scope: str) -> str:
             explain(
                 f"{len(found)} tensors of the network leave scope '{scope}'",
                 [f"'{node.name}:0' ({node.op})" for node in found],
-                fix="name the one you want.",
+                fix="name the one you want: --outputs=NAME:0.",
             )
         )
     return names.join_tensor_name(found[0].name, 0)

@@ -13,7 +13,7 @@ from slimfix.report.result import MigrationResult
 _SAME_FUNCTION = {
     Verdict.IDENTICAL: "float32 values are equal to the bit",
     Verdict.EQUIVALENT: "its float32 error is like the original's own",
-    Verdict.DEGRADED: "its float32 error is larger than the original's own",
+    Verdict.DEGRADED: "the float32 error of some layers is over four times the original's own",
 }
 
 
@@ -79,6 +79,12 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
         sentences.append(
             "The Keras model computes the same function as the original; "
             f"{_SAME_FUNCTION[parity.verdict]}."
+        )
+    if parity.verdict is Verdict.DEGRADED:
+        degraded = sum(row.verdict is Verdict.DEGRADED for row in parity.layers)
+        sentences.append(
+            f"{degraded} of {format_count(len(parity.layers), 'layer')} round so much; the worst "
+            f"output is {worst_output(parity).verdict.value}."
         )
     lost = group_variables(result.variables).lost
     if lost:

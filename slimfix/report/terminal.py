@@ -47,7 +47,7 @@ def format_terminal(result: MigrationResult, colour: bool = False, rows: int = 1
         ("Weights and settings", _weights(result.parity, rows)),
         ("Layers, worst first", layer_table(result.parity, rows, paint_verdict)),
         ("Output", _output(result.parity)),
-        ("Training will differ from slim", _notes(result)),
+        ("Notes", _notes(result)),
         (f"Verdict: {word}", [line for text in describe_verdict(result) for line in wrap(text)]),
         ("Files written", fields(result.files.items())),
     )

@@ -73,6 +73,8 @@ def test_no_transpose_is_left(graph, saved, batch, edge, is_training, fused):
     assert {name: permutations[name] for name in asked if name in permutations} == dict.fromkeys(
         moved, (0, 2, 3, 1)
     )
+    noted = {note.partition(": ")[0] for note in migration.notes if "channels last in" in note}
+    assert noted == moved
     wanted = run_channels_last(prefix, batch, fused=fused)
     for found, value in zip(run_eagerly(migration.model, batch), wanted):
         np.testing.assert_allclose(found, value, rtol=2e-6, atol=2e-6 * np.abs(value).max())

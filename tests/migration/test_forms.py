@@ -119,7 +119,7 @@ def test_what_was_taken_for_granted_is_noted():
     notes = migrate("constant").notes
     assert any(note.startswith("conv/BatchNorm: the graph normalises with batch") for note in notes)
     notes = migrate("keep_prob_placeholder").notes
-    assert any("the graph computes the dropout rate; it is 0 here" in note for note in notes)
+    assert any("is fed the dropout rate by placeholder 'keep_prob'" in note for note in notes)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from slimfix.errors import UsageError
+from slimfix.errors import MigrationError, UsageError
 from slimfix.graphdef.view import Node
-from slimfix.migration import converts, registry
+from slimfix.migration import convert, converts, registry
 
 
 @pytest.fixture
@@ -32,3 +32,30 @@ def test_one_that_returns_something_else_is_told(node):
 
     with pytest.raises(UsageError, match="returned str; want a LayerRecord or None"):
         registry.convert(None, node)
+
+
+@pytest.mark.parametrize(
+    "target, fault",
+    [
+        ("ops.nothing", "Keras has no 'ops.nothing'"),
+        ("room.Layer", "Keras has no 'room.Layer'"),
+        ("ops.top_k", "'ops.top_k' gives 2 tensors, 1 planned"),
+    ],
+)
+def test_a_plan_that_keras_cannot_follow_is_told(graph, saved, monkeypatch, target, fault):
+    import tensorflow.compat.v1 as tf
+
+    monkeypatch.setattr(registry, "_OF_USERS", {})
+
+    @converts("TopKV2")
+    def wrong(planner, node):
+        config = {"k": 2} if target == "ops.top_k" else {}
+        return planner.layer(target, node.name, node.inputs[:1], node, config)
+
+    x = tf.placeholder(tf.float32, [None, 5], name="x")
+    largest, _ = tf.nn.top_k(x, 2)
+    prefix = saved()
+    with pytest.raises(MigrationError) as caught:
+        convert(prefix, inputs="x:0", outputs=largest.name)
+    assert fault in str(caught.value)
+    assert "yours if op_converters has it" in str(caught.value)

@@ -63,3 +63,20 @@ def test_what_matches_nothing_is_refused(view, name):
 def test_weights_and_gradients_are_no_end_points(view):
     found = find_end_points(view, ".*left.*")
     assert found and all("weights" not in name and "gradients" not in name for name in found)
+
+
+def test_measurements_do_not_read_an_end_point(graph):
+    """slim's scripts summarise the sparsity of every end point."""
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    net = tf.placeholder(tf.float32, [None, 6, 5, 2], name="images")
+    with tf.variable_scope("net/block"):
+        inner = slim.conv2d(net, 3, [3, 2], scope="inner")
+        net = slim.conv2d(inner, 4, 1, scope="outer")
+    for end in (inner, net):
+        tf.summary.scalar("sparsity", tf.nn.zero_fraction(end))
+    slim.conv2d(net, 2, 1, scope="logits")
+    view = GraphView.from_graph_def(graph.as_graph_def(add_shapes=True))
+    assert find_end_points(view, "net/block") == ("net/block/outer/Relu:0",)

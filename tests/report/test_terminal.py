@@ -95,7 +95,7 @@ def test_output_line_holds_the_worst_output(passing):
 
 
 def test_each_note_is_said_once(passing):
-    assert section(format_terminal(passing), "Training") == [
+    assert section(format_terminal(passing), "Notes") == [
         "  slim's fused batch norm stores variance * N/(N-1) in moving_variance, "
         "Keras the plain one",
         "    in 2 scopes: 'net/bn1', 'net/bn2'",
@@ -108,22 +108,23 @@ def test_each_note_is_said_once(passing):
 
 def test_many_scopes_of_a_note_are_counted(passing):
     notes = tuple(f"net/bn{index}: stays" for index in range(11, 20))
-    lines = section(format_terminal(dataclasses.replace(passing, notes=notes)), "Training")
+    lines = section(format_terminal(dataclasses.replace(passing, notes=notes)), "Notes")
     shown = ", ".join(f"'net/bn{index}'" for index in range(11, 17))
     assert lines == ["  stays", f"    in 9 scopes: {shown} and 3 more"]
 
 
 def test_a_note_on_one_scope_keeps_its_names(passing):
     result = dataclasses.replace(passing, notes=("net/bn: no decay for 'net/bn/moving_mean'",))
-    assert section(format_terminal(result), "Training")[0] == "  no decay for 'net/bn/moving_mean'"
+    assert section(format_terminal(result), "Notes")[0] == "  no decay for 'net/bn/moving_mean'"
 
 
 def test_verdict_of_a_pass(passing):
     text = format_terminal(passing)
     assert section(text, "Verdict: DEGRADED") == [
-        "  The Keras model computes the same function as the original; its float32 error is larger "
-        "than the",
-        "  original's own.",
+        "  The Keras model computes the same function as the original; the float32 error of some "
+        "layers is",
+        "  over four times the original's own.",
+        "  1 of 6 layers round so much; the worst output is equivalent.",
     ]
     assert section(text, "Files") == [
         "  out/model.keras  the Keras model",

@@ -63,8 +63,17 @@ def leaky_relu(planner: Planner, node: Node) -> LayerRecord:
 def dropout(planner: Planner, node: Node) -> LayerRecord:
     rate = node.attr("rate")
     scope = _END.sub("", node.name)
-    notes = () if rate is not None else ("the graph computes the dropout rate; it is 0 here",)
+    notes = () if rate is not None else (_rate_note(node.attr("decided_by")),)
     config: dict[str, Any] = {"rate": 0.0 if rate is None else rate}
     if node.attr("noise_shape"):
         config["noise_shape"] = node.attr("noise_shape")
     return planner.layer("layers.Dropout", scope, node.inputs, node, config, notes=notes)
+
+
+def _rate_note(placeholder: str | None) -> str:
+    if placeholder is None:
+        return "the graph computes the dropout rate; it is 0 here"
+    return (
+        f"the graph is fed the dropout rate by placeholder '{placeholder}'; it is 0 here, so that "
+        "the layer's rate is to be set before training"
+    )

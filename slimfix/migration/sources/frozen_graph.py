@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
@@ -98,7 +99,9 @@ def thaw(meta_graph: Any, source: str) -> Network:
             _make_variable(proto)
     if not values:
         raise CheckpointError(f"No constant of '{source}' is the weight of a layer")
-    return open_network(meta_graph, checkpoint_of(source, values), source)
+    network = open_network(meta_graph, checkpoint_of(source, values), source)
+    note = "a frozen graph holds no penalties and does not say which weights are trained"
+    return dataclasses.replace(network, notes=(f"{source}: {note}",))
 
 
 def _find_weights(view: GraphView) -> set[str]:
