@@ -16,6 +16,7 @@ from slimfix.migration.inference import BATCH_NORM
 from slimfix.migration.resolve import DROPOUT, Resolved
 from slimfix.migration.weights import Weights
 
+_PICKS = ("GatherV2", "Slice", "StridedSlice")
 # A batch whose multiples are no other sizes that networks have; products with them fit an int32.
 _PRIME = 10007
 # Up to TensorFlow 0.12 a Placeholder of shape [] could be fed anything; older producers mean that.
@@ -174,7 +175,8 @@ def _add_node(graph_def: Any, node: Node, fed: Mapping[str, str]) -> None:
 def _fold(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
     import tensorflow.compat.v1 as tf
 
-    constant: set[str] = set()
+    sizes = _known_sizes(graph, resolved)
+    constant = {names.split_tensor_name(tensor)[0] for tensor in sizes}
     for node in resolved.nodes.values():
         sources = {names.split_tensor_name(tensor)[0] for tensor in node.inputs}
         operation = graph.get_operation_by_name(node.name)
@@ -186,7 +188,35 @@ def _fold(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
         if names.split_tensor_name(tensor)[0] in constant
     ]
     with tf.Session(graph=graph) as session:
-        return dict(zip(wanted, session.run(wanted)))
+        return dict(zip(wanted, session.run(wanted, sizes)))
+
+
+def _known_sizes(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
+    """Returns the sizes picked of shapes that shape inference knows, by tensor name."""
+    import tensorflow.compat.v1 as tf
+
+    picks = [node for node in resolved.nodes.values() if node.op in _PICKS]
+    shape_of = {}
+    for node in picks:
+        source, *bounds = (names.split_tensor_name(tensor)[0] for tensor in node.inputs)
+        if source in resolved.nodes and resolved.nodes[source].op == "Shape":
+            shape = graph.get_operation_by_name(source).inputs[0].shape
+            constant = [
+                name in resolved.nodes and resolved.nodes[name].op == "Const" for name in bounds
+            ]
+            if shape.rank is not None and all(constant):
+                shape_of[names.join_tensor_name(node.name, 0)] = (f"{source}:0", shape.as_list())
+    # Numbers that stay what they are whatever the unknown sizes are depend on none of these.
+    fed = [
+        {
+            shape: [other if size is None else size for size in sizes]
+            for shape, sizes in shape_of.values()
+        }
+        for other in (2, 3)
+    ]
+    with tf.Session(graph=graph) as session:
+        two, three = (session.run(list(shape_of), feeds) for feeds in fed)
+    return {t: one for t, one, other in zip(shape_of, two, three) if np.array_equal(one, other)}
 
 
 def _skip_neutral(

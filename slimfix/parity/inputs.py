@@ -32,6 +32,7 @@ def draw_inputs(
     permutations: Mapping[str, tuple[int, ...]],
     view: GraphView,
     takes: Callable[[Mapping[str, np.ndarray]], bool],
+    batch: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Returns random inputs of a graph, with one batch size, the same for every call.
 
@@ -44,11 +45,12 @@ def draw_inputs(
       permutations: by tensor name of an input that the model takes in another order of axes.
       view: the graph; tells what integers look up.
       takes: tells whether the graph takes inputs of such shapes; asked where some size is unknown.
+      batch: the one size that the graph takes where no input tells it; None for any.
     Returns: value by tensor name.
     Raises: UsageError: no size was found that the graph takes, or an input holds no numbers.
     """
     shapes = {record.tensor: graph_shape(record, permutations) for record in records}
-    batch = next((shape[0] for shape in shapes.values() if shape[0]), len(_SCALES))
+    batch = next((shape[0] for shape in shapes.values() if shape[0]), batch or len(_SCALES))
     unknown = [t for t, shape in shapes.items() if None in shape[1:]]
     choices = max((len(_SIZES.get(len(shapes[t]), ())) for t in unknown), default=1)
     for choice in range(choices):

@@ -18,6 +18,7 @@ from slimfix.parity.channels_first import to_channels_last
 from slimfix.parity.constant_parts import keep_constant_parts
 from slimfix.parity.float64_kernels import write_in_float64
 from slimfix.parity.inference_mode import in_inference_mode
+from slimfix.parity.known_sizes import with_known_sizes
 from slimfix.parity.nodes import output, with_attrs
 
 
@@ -48,7 +49,8 @@ def rewrite(
             nodes[name] = _reading(plain, renamed, waited_for)
     widened: dict[str, str] = {}
     if float64:
-        nodes, widened = keep_constant_parts(nodes, switches)
+        sized = {name: with_known_sizes(view, node) for name, node in nodes.items()}
+        nodes, widened = keep_constant_parts(sized, switches)
     written: dict[str, Node] = {}
     moved: dict[str, str] = {}
     for node in nodes.values():

@@ -12,6 +12,7 @@ from slimfix import names
 from slimfix.errors import ParityError, UsageError, count, explain
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
+from slimfix.migration.function import Function
 from slimfix.parity import keras_side
 from slimfix.parity.inputs import draw_inputs
 from slimfix.parity.layers import compare_layers
@@ -109,9 +110,16 @@ def _inputs(migration: Migration, recording: Recording | None) -> dict[str, np.n
             outputs = migration.signature.outputs
             return graph_takes(migration.view, migration.read, feeds, outputs)
 
-        return draw_inputs(records, function.permutations, migration.view, takes)
+        batch = None if function.batches else _fixed_batch(function)
+        return draw_inputs(records, function.permutations, migration.view, takes, batch)
     check_fits(recording, records, function.switches, function.permutations)
     return {record.tensor: recording.inputs[record.tensor] for record in records}
+
+
+def _fixed_batch(function: Function) -> int | None:
+    """Returns the size of the batch where the graph holds it as a number, beside its inputs."""
+    shapes = [function.shapes.get(tensor) for tensor in function.outputs]
+    return next((shape[0] for shape in shapes if shape and shape[0]), None)
 
 
 def _keras_inputs(migration: Migration, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -284,3 +284,49 @@ def test_broadcast_between_two_unknown_sizes_is_refused(graph, saved):
     net = tf.broadcast_to(x, tf.shape(y))
     with pytest.raises(UnsupportedOpError, match="  BroadcastTo "):
         convert(saved(), inputs=["x:0", "y:0"], outputs=[net.name])
+
+
+def test_numbers_that_are_computed_from_known_sizes(x, prove):
+    """Of images of a known size in a batch of any; 1/7 and 1/3 are float32, also in the proof."""
+    import tensorflow.compat.v1 as tf
+
+    sizes = tf.shape(x)
+    ramp = tf.linspace(-1.0, 1.0, sizes[1])[:, None, None]
+    count = tf.cast(tf.reduce_prod(sizes[1:]), tf.float32)
+    net = tf.exp(x * ramp) * tf.rsqrt(count) + 1.0 / tf.cast(sizes[2], tf.float32)
+    kinds, _ = prove(net)
+    assert sorted(kinds) == ["add", "exp", "multiply", "multiply"]
+
+
+def test_numbers_that_are_computed_from_the_batch_stay_unknown(x, saved):
+    import tensorflow.compat.v1 as tf
+
+    net = x / tf.cast(tf.shape(x)[0], tf.float32)
+    with pytest.raises(UnsupportedOpError, match="Shape"):
+        convert(saved(), inputs=["x:0"], outputs=[net.name])
+
+
+def test_the_graph_holds_its_batch_as_a_number(graph, prove):
+    """The proof then draws as many samples."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 7, 5, 4], name="x")
+    kernel = tf.get_variable("up/weights", [3, 3, 2, 4])
+    net = tf.nn.conv2d_transpose(tf.reshape(x, [-1, 7, 5, 4]), kernel, [6, 14, 10, 2], 2)
+    assert "Conv2DTranspose" in prove(net * tf.ones([6, 1, 1, 2]))[0]
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_one_hot(x, prove, axis):
+    import tensorflow.compat.v1 as tf
+
+    places = tf.argmax(x, axis=3) + 1  # 4 is out of range.
+    assert prove(tf.one_hot(places, 4, axis=axis))[0][-1] == "one_hot"
+
+
+def test_one_hot_of_other_numbers_is_refused(x, saved):
+    import tensorflow.compat.v1 as tf
+
+    net = tf.one_hot(tf.argmax(x, axis=3), 4, on_value=0.9, off_value=0.025)
+    with pytest.raises(UnsupportedOpError, match="OneHot"):
+        convert(saved(), inputs=["x:0"], outputs=[net.name])

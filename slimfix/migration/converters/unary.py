@@ -59,3 +59,14 @@ def cast(planner: Planner, node: Node) -> LayerRecord | None:
     if source not in NAMES or wanted is None:
         return None
     return planner.layer("ops.cast", node.name, node.inputs, node, {"dtype": wanted})
+
+
+@converts("OneHot")
+def one_hot(planner: Planner, node: Node) -> LayerRecord | None:
+    """Of ones and zeros; an index out of range gives zeros alone, on both sides."""
+    depth, on, off = (planner.constant(tensor) for tensor in node.inputs[1:])
+    wanted = NAMES.get(node.attr("T"))
+    if depth is None or on is None or off is None or (on, off) != (1, 0) or wanted is None:
+        return None
+    config = {"num_classes": int(depth), "axis": node.attr("axis", -1), "dtype": wanted}
+    return planner.layer("ops.one_hot", node.name, [node.inputs[0]], node, config)
