@@ -22,7 +22,7 @@ test: $(READY)
 slim-tests: $(READY)
 	$(RUN) tests/upstream/run.py
 
-# Eleven nets of tf.contrib.slim.nets, written by TensorFlow 1.15 and migrated: 5 GB in build/zoo, ten minutes.
+# Eleven nets of tf.contrib.slim.nets, written by TensorFlow 1.15 and migrated: 5 GB in build/zoo, seven minutes.
 zoo: $(READY)
 	@test -x "$(TF1)" || { echo "No $(TF1): make it with .ci/legacy tf1 /path/to/python3.7, or name one: make TF1=..." >&2; exit 1; }
 	test -d build/zoo || $(TF1) tests/golden/make_zoo.py build/zoo
