@@ -152,7 +152,7 @@ def load_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray])
     """
     values: dict[str, tuple[Any, np.ndarray]] = {}
     wrong: list[str] = []
-    layers = {layer.name: layer for layer in model.layers}  # get_layer searches them all.
+    layers = layers_by_name(model)
     for record in plan.layers:
         for weight in record.weights:
             target = getattr(layers[record.name], weight.name)
@@ -174,7 +174,13 @@ def load_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray])
 
 
 def _unfilled(model: Any, values: Mapping[str, Any]) -> list[Any]:
-    return [w for w in model.weights if w.path not in values and w.path not in random_states(model)]
+    known = {*values, *random_states(model)}
+    return [weight for weight in model.weights if weight.path not in known]
+
+
+def layers_by_name(model: Any) -> dict[str, Any]:
+    """Returns the layers of a model by their names; its own `get_layer` searches them all."""
+    return {layer.name: layer for layer in model.layers}
 
 
 def random_states(model: Any) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Collection, Mapping
 
 from slimfix import names
 from slimfix.graphdef.view import GraphView, Node
-from slimfix.migration.forward import is_layer, is_result, only_looks
+from slimfix.migration.forward import find_readers, is_layer, is_result
 
 
 def find_ends(view: GraphView, forward: Collection[str], inputs: Collection[str]) -> list[Node]:
@@ -41,13 +41,8 @@ def _ends(view: GraphView, left: Collection[str]) -> list[Node]:
     return [
         node
         for node in view.in_order(left)
-        if is_result(view, node) and not _is_read(view, node, left)
+        if is_result(view, node) and not find_readers(view, node, left)
     ]
-
-
-def _is_read(view: GraphView, node: Node, by: Collection[str]) -> bool:
-    readers = view.consumers(node.name, control=False)
-    return any(reader.name in by and not only_looks(view, reader) for reader in readers)
 
 
 def _is_scalar(view: GraphView, node: Node) -> bool:
@@ -73,7 +68,6 @@ def _measurement(
     inside = {name for name in scope if name in left}
     if any(is_layer(view, view.nodes[name]) for name in inside):
         return {scalar.name}
-    readers = [each for name in inside for each in view.consumers(name, control=False)]
-    outside = [each for each in readers if each.name in left and each.name not in inside]
-    serves_more = any(not only_looks(view, each) for each in outside)
+    readers = (each for name in inside for each in find_readers(view, view.nodes[name], left))
+    serves_more = any(each.name not in inside for each in readers)
     return {scalar.name} if serves_more else {scalar.name, *inside}

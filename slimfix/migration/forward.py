@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+from typing import Collection, Iterable
 
 from slimfix import names
 from slimfix.graphdef.control_flow import is_switch
@@ -108,6 +108,12 @@ def only_looks(view: GraphView, node: Node) -> bool:
         readers = view.consumers(node.name, control=False)
         return bool(readers) and all(reader.op == "Assert" for reader in readers)
     return node.op in _ONLY_LOOK
+
+
+def find_readers(view: GraphView, node: Node, within: Collection[str]) -> list[Node]:
+    """Returns the nodes of these names that read what a node gives and do not only look at it."""
+    readers = view.consumers(node.name, control=False)
+    return [each for each in readers if each.name in within and not only_looks(view, each)]
 
 
 def _output_dtype(node: Node) -> int | None:

@@ -9,7 +9,7 @@ from slimfix import names
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.migration.ends import leave_out_measurements
-from slimfix.migration.forward import find_forward, is_result, only_looks
+from slimfix.migration.forward import find_forward, find_readers, is_result
 
 
 def find_tensor(view: GraphView, name: str) -> str:
@@ -59,7 +59,7 @@ def _leaving(view: GraphView, scope: str) -> str:
         if name in forward and names.in_scope(name, scope) and is_result(view, view.nodes[name])
     ]
     found = [node for node in inside if _is_read_outside(view, node, scope, forward)]
-    found = found or [node for node in inside if not _readers(view, node, forward)]
+    found = found or [node for node in inside if not find_readers(view, node, forward)]
     if len(found) != 1:
         raise UsageError(
             explain(
@@ -71,13 +71,8 @@ def _leaving(view: GraphView, scope: str) -> str:
     return names.join_tensor_name(found[0].name, 0)
 
 
-def _readers(view: GraphView, node: Node, forward: set[str]) -> list[Node]:
-    readers = view.consumers(node.name, control=False)
-    return [each for each in readers if each.name in forward and not only_looks(view, each)]
-
-
 def _is_read_outside(view: GraphView, node: Node, scope: str, forward: set[str]) -> bool:
-    return any(not names.in_scope(each.name, scope) for each in _readers(view, node, forward))
+    return any(not names.in_scope(each.name, scope) for each in find_readers(view, node, forward))
 
 
 def _matching(view: GraphView, pattern: str) -> Sequence[str]:

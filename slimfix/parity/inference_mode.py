@@ -11,14 +11,13 @@ import dataclasses
 from typing import Any, Mapping
 
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
-from slimfix.graphdef.dropout import read_dropout
+from slimfix.graphdef.dropout import Dropout, find_dropouts
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.partitioned import find_joined
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.parity.nodes import Steps, output, with_attrs
 from slimfix.parity.normalise import normalise
 
-_ENDS_OF_DROPOUT = ("Mul", "Select", "SelectV2")
 _FUSED_OUTPUTS = 6
 
 
@@ -37,6 +36,7 @@ def in_inference_mode(view: GraphView) -> tuple[list[Node], dict[str, str]]:
         if layer.mode == "training" and layer.moving_mean and layer.moving_variance
     }
     wholes = {variable: name for name, variable in find_joined(view).items()}
+    dropouts = find_dropouts(view, view.nodes.values())
     nodes: list[Node] = []
     renamed: dict[str, str] = {}
     for node in view.nodes.values():
@@ -48,7 +48,7 @@ def in_inference_mode(view: GraphView) -> tuple[list[Node], dict[str, str]]:
         elif layer:
             nodes += _written_out(view, node, layer, wholes)
         else:
-            nodes.append(_without_dropout(view, node))
+            nodes.append(_without_dropout(node, dropouts.get(output(node))))
     return nodes, renamed
 
 
@@ -86,8 +86,7 @@ def _per_channel(like: str, dtype: Any, steps: Steps) -> str:
     return steps.join(tf.int32, rest, steps.add("Slice", ones, steps.integers(2), rest, **kinds))
 
 
-def _without_dropout(view: GraphView, node: Node) -> Node:
-    dropout = read_dropout(view, output(node)) if node.op in _ENDS_OF_DROPOUT else None
+def _without_dropout(node: Node, dropout: Dropout | None) -> Node:
     if dropout is None:
         return node
     attrs = {"T": node.attrs["T"]}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from slimfix.migration.build import layers_by_name
 from slimfix.migration.records import ModelPlan
 from slimfix.parity.result import SettingsParity
 
@@ -22,10 +23,11 @@ def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
     """
     compared = 0
     different: list[str] = []
+    layers = layers_by_name(model)
     for record in plan.layers:
         if record.target.startswith("ops."):
             continue
-        found = model.get_layer(record.name).get_config()
+        found = layers[record.name].get_config()
         for key, planned in {"trainable": True, **record.config}.items():
             compared += 1
             actual = found.get(key)

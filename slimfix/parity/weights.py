@@ -6,7 +6,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from slimfix.migration.build import random_states
+from slimfix.migration.build import layers_by_name, random_states
 from slimfix.migration.records import ModelPlan
 from slimfix.parity.result import WeightsParity
 
@@ -25,9 +25,10 @@ def compare_weights(
 
     different: list[str] = []
     compared = set()
+    layers = layers_by_name(model)
     for layer in plan.layers:
         for weight in layer.weights:
-            target = getattr(model.get_layer(layer.name), weight.name)
+            target = getattr(layers[layer.name], weight.name)
             compared.add(target.path)
             loaded = keras.ops.convert_to_numpy(target)
             original = weight.arrange(read(weight.variable))
