@@ -66,12 +66,12 @@ def imports():
     import keras, tensorflow
 part("imports", imports)
 from slimfix.migration import convert
-from slimfix.parity import verify_parity
+from slimfix.parity import diff_parity
 path = sys.argv[2] + "/parts.keras"
 migration = part("convert", convert, *(sys.argv[i] for i in (1, 3, 4)))
 part("save", migration.model.save, path)
 if "parity" in sys.argv:
-    part("parity", verify_parity, path, migration)
+    part("parity", diff_parity, path, migration)
 parts["nodes"] = len(migration.view.nodes)
 print(json.dumps(parts))
 """

@@ -13,9 +13,9 @@ from slimfix.folder import check_is_free, new_folder
 from slimfix.migration import Migration, convert
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.ledger import close_books
-from slimfix.migration.sources import Source
-from slimfix.migration.user_code import import_user_module
-from slimfix.parity import ParityResult, Verdict, read_recording, verify_parity
+from slimfix.network.sources import Source
+from slimfix.network.user_code import import_user_module
+from slimfix.parity import ParityResult, Verdict, diff_parity, read_recording
 from slimfix.report.as_html import format_html
 from slimfix.report.as_json import format_json
 from slimfix.report.migration_json import format_migration_json
@@ -108,7 +108,7 @@ def migrate(
         # One model in memory is enough: the proof loads the one on disk.
         migration = dataclasses.replace(migration, model=None)
         gc.collect()
-        parity = verify_parity(model_path, migration, recorded)
+        parity = diff_parity(model_path, migration, recorded)
         if not parity.passed:
             raise _parity_error(_result(migration, parity, files={}))
         result = _result(migration, parity, _files(output_dir, migration))

@@ -1,6 +1,7 @@
 """Fixtures that several test files share. TensorFlow is imported only by those that need it."""
 
 import os
+import types
 
 import pytest
 
@@ -38,3 +39,18 @@ def variable_kind(request):
         yield request.param
     finally:
         switches[were_resource]()
+
+
+@pytest.fixture
+def golden():
+    """Paths below tests/golden/ by name: 'micro/rank4_scale' or 'digits/good'."""
+
+    def find(name):
+        folder = f"tests/golden/{name}"
+        return types.SimpleNamespace(
+            checkpoint=folder + "/model.ckpt",
+            meta=f"{folder}/model.ckpt.meta",
+            recording=f"{folder}/recording.npz",
+        )
+
+    return find

@@ -22,13 +22,16 @@ ALLOWED = {
     "checkpoint": BASE,
     "graphdef": BASE,
     "graph": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
+    "network": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
+    "reference": BASE | {"checkpoint", "graphdef", "network"},
     "flags": BASE | {"scopes", "checkpoint"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
-    "migration": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
-    "parity": BASE | {"checkpoint", "graphdef", "migration"},
+    "migration": BASE | {"scopes", "checkpoint", "graphdef", "network"},
+    "parity": BASE | {"checkpoint", "graphdef", "network", "migration", "reference"},
     "source": BASE | {"migration"},
-    "report": BASE | {"migration", "parity"},
-    "pipeline": BASE | {"folder", "migration", "parity", "report", "source"},
+    "report": BASE | {"network", "migration", "parity", "reference"},
+    "pipeline": BASE
+    | {"folder", "network", "migration", "reference", "parity", "report", "source"},
     "commands": BASE | {"checkpoint", "pipeline", "report", "compat", "graph"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
@@ -43,6 +46,8 @@ LEGACY = {
     "graph",
     "flags",
     "freezing",
+    "network",
+    "reference",
     "commands",
 }
 

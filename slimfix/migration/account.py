@@ -10,7 +10,7 @@ from slimfix.errors import MigrationError, count, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.migration.function import Function
 from slimfix.migration.records import ModelPlan
-from slimfix.migration.weights import Weights
+from slimfix.network.weights import Weights
 
 
 @dataclasses.dataclass(frozen=True)

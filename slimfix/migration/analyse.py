@@ -13,8 +13,8 @@ from slimfix.graphdef.variables import gather_of_value
 from slimfix.graphdef.view import Node
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.inference import BATCH_NORM
-from slimfix.migration.resolve import DROPOUT, Resolved
-from slimfix.migration.weights import Weights
+from slimfix.network.resolve import DROPOUT, Resolved
+from slimfix.network.weights import Weights
 
 _PICKS = ("GatherV2", "Slice", "StridedSlice")
 # A batch whose multiples are no other sizes that networks have; products with them fit an int32.

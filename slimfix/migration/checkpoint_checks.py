@@ -12,7 +12,7 @@ from slimfix.errors import CheckpointMismatchError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.view import GraphView
-from slimfix.migration.weights import Weights
+from slimfix.network.weights import Weights
 
 
 def check_variables(view: GraphView, variables: Sequence[str], weights: Weights) -> None:

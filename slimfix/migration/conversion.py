@@ -11,7 +11,6 @@ import numpy as np
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
-from slimfix.errors import UsageError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
 from slimfix.graphdef.partitioned import find_joined
 from slimfix.graphdef.view import GraphView
@@ -36,11 +35,12 @@ from slimfix.migration.inference import BATCH_NORM, in_inference_mode
 from slimfix.migration.planner import Planner, layer_name, plan_model
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
-from slimfix.migration.resolve import Resolved, resolve
-from slimfix.migration.signature import Signature, find_signature
-from slimfix.migration.sources import Source
 from slimfix.migration.trainable import find_trainable
-from slimfix.migration.weights import choose_values, find_weights
+from slimfix.network.fed import read_fed
+from slimfix.network.resolve import Resolved, resolve
+from slimfix.network.signature import Signature, find_signature
+from slimfix.network.sources import Source
+from slimfix.network.weights import choose_values, find_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +117,7 @@ def convert(
     check_inference(resolved)
     layers = [layer for layer in layers if layer.moving_mean in read]
     odd_values = check_statistics(view, layers, weights)
-    input_shapes = {tensor: _input_shape(view, tensor) for tensor in signature.inputs}
+    input_shapes = {tensor: read_fed(view, tensor) for tensor in signature.inputs}
     function = channels_last(analyse(resolved, weights, input_shapes))
     check_computed(signature, function)
     check_numbers(function)
@@ -220,31 +220,6 @@ def _mode_notes(resolved: Resolved) -> list[str]:
 def _tensors(given: str | Sequence[str], known: Mapping[str, str]) -> list[str]:
     """Returns what the user named, with the tensor names of what the source has names for."""
     return [known.get(name, name) for name in ([given] if isinstance(given, str) else given)]
-
-
-def _input_shape(view: GraphView, tensor: str) -> tuple[Shape, int]:
-    node = view.producer(tensor)
-    index = names.split_tensor_name(tensor)[1]
-    shape = node.attr("shape") if node.op.startswith("Placeholder") else None
-    for key in ("_output_shapes", "output_shapes"):
-        known = node.attr(key) or []
-        shape = shape or (known[index] if index < len(known) else None)
-    if not shape:
-        raise UsageError(
-            explain(
-                f"The graph does not say the shape of input '{tensor}'",
-                cause="it was made with an unknown rank, or it is a single number.",
-                fix="choose an input with a known rank with --inputs.",
-            )
-        )
-    for key in ("output_types", "component_types"):
-        types = node.attr(key) or []
-        if index < len(types):
-            return shape, int(types[index])
-    for key in ("dtype", "DstT", "T"):
-        if node.attr(key) is not None:
-            return shape, int(node.attr(key))
-    raise UsageError(f"The graph does not say the dtype of input '{tensor}'")
 
 
 def _input_records(

@@ -10,7 +10,7 @@ from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.view import GraphView
 from slimfix.graphdef.weighted import weighs_examples
 from slimfix.migration.records import LayerRecord, WeightRecord
-from slimfix.migration.weights import Weights
+from slimfix.network.weights import Weights
 
 TARGET = "slimfix.SlimBatchNormalization"
 _ZERO_DEBIAS = ("biased", "local_step")

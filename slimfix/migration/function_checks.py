@@ -8,8 +8,8 @@ from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.migration.function import Function
-from slimfix.migration.resolve import Resolved
-from slimfix.migration.signature import Signature
+from slimfix.network.resolve import Resolved
+from slimfix.network.signature import Signature
 
 _CONTROL_FLOW = {
     "Case",

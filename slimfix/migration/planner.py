@@ -16,7 +16,7 @@ from slimfix.migration import registry
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.records import InputRecord, LayerRecord, ModelPlan, WeightRecord
 from slimfix.migration.regularizers import Penalty
-from slimfix.migration.weights import Weights
+from slimfix.network.weights import Weights
 
 _NOT_IN_GRAPH = "#"  # No node's name holds it.
 _SCOPE_SEPARATOR = "__"  # Keras layer names may not hold '/', nor PyTorch parameter names '.'.

@@ -12,9 +12,9 @@ from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
 from slimfix.parity import compare
 from slimfix.parity.keras_side import Playback, find_tensors
-from slimfix.parity.reference import Original
 from slimfix.parity.result import LayerParity
-from slimfix.parity.windows import split_windows
+from slimfix.reference.original import Original
+from slimfix.reference.windows import split_windows
 
 # A recording by another TensorFlow rounds in another order; a wrong one is off by far more.
 _RECORDING_FACTOR = 16.0

@@ -13,17 +13,19 @@ from slimfix.errors import ParityError, UsageError, count, explain
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.function import Function
+from slimfix.migration.records import InputRecord
 from slimfix.parity import keras_side
-from slimfix.parity.inputs import draw_inputs
 from slimfix.parity.layers import compare_layers
-from slimfix.parity.recording import Recording, check_fits, checksum
-from slimfix.parity.reference import graph_takes
 from slimfix.parity.result import ParityResult, Reference
 from slimfix.parity.settings import compare_settings
 from slimfix.parity.weights import compare_weights
+from slimfix.reference.fits import check_fits
+from slimfix.reference.inputs import InputSpec, draw_inputs
+from slimfix.reference.original import graph_takes
+from slimfix.reference.recording import Recording, checksum
 
 
-def verify_parity(
+def diff_parity(
     model_path: str, migration: Migration, recording: Recording | None = None
 ) -> ParityResult:
     """Returns the proof, passed or not, that a `.keras` file is the network it was made from.
@@ -102,7 +104,8 @@ def _check_signature(model: Any, migration: Migration) -> None:
 
 def _inputs(migration: Migration, recording: Recording | None) -> dict[str, np.ndarray]:
     """Returns the value of each input by tensor name, as the original graph takes it."""
-    records, function = migration.plan.inputs, migration.function
+    function = migration.function
+    specs = [_spec(record, function.permutations) for record in migration.plan.inputs]
     if recording is None:
 
         def takes(drawn: Mapping[str, np.ndarray]) -> bool:
@@ -111,9 +114,17 @@ def _inputs(migration: Migration, recording: Recording | None) -> dict[str, np.n
             return graph_takes(migration.view, migration.read, feeds, outputs)
 
         batch = None if function.batches else _fixed_batch(function)
-        return draw_inputs(records, function.permutations, migration.view, takes, batch)
-    check_fits(recording, records, function.switches, function.permutations)
-    return {record.tensor: recording.inputs[record.tensor] for record in records}
+        return draw_inputs(specs, migration.view, takes, batch)
+    check_fits(recording, specs, function.switches)
+    return {spec.tensor: recording.inputs[spec.tensor] for spec in specs}
+
+
+def _spec(record: InputRecord, permutations: Mapping[str, tuple[int, ...]]) -> InputSpec:
+    """Returns an input as it is in the graph, whose axes may have another order."""
+    order = permutations.get(record.tensor, range(len(record.shape)))
+    sizes = dict(zip(order, record.shape))
+    shape = tuple(sizes[axis] for axis in range(len(record.shape)))
+    return InputSpec(record.tensor, shape, record.dtype)
 
 
 def _fixed_batch(function: Function) -> int | None:

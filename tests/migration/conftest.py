@@ -1,13 +1,11 @@
 """Small TensorFlow 1 networks, saved as people save them."""
 
-import types
-
 import numpy as np
 import pytest
 
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
-from slimfix.parity import verify_parity
+from slimfix.parity import diff_parity
 
 
 @pytest.fixture
@@ -32,21 +30,6 @@ def saved(graph, tmp_path):
 
 
 @pytest.fixture
-def golden():
-    """Paths below tests/golden/ by name: 'micro/rank4_scale' or 'digits/good'."""
-
-    def find(name):
-        folder = f"tests/golden/{name}"
-        return types.SimpleNamespace(
-            checkpoint=f"{folder}/model.ckpt",
-            meta=f"{folder}/model.ckpt.meta",
-            recording=f"{folder}/recording.npz",
-        )
-
-    return find
-
-
-@pytest.fixture
 def x(graph):
     import tensorflow.compat.v1 as tf
 
@@ -61,7 +44,7 @@ def prove(saved, tmp_path):
         migration = convert(saved(), inputs=["x:0"], outputs=[tensor.name for tensor in outputs])
         path = str(tmp_path / "model.keras")
         run_eagerly(migration.model.save, path)
-        result = verify_parity(path, migration)
+        result = diff_parity(path, migration)
         assert result.passed, result.first_difference
         return [record.target.partition(".")[2] for record in migration.plan.layers], migration
 

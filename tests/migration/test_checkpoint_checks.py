@@ -4,7 +4,7 @@ import pytest
 
 from slimfix.errors import CheckpointMismatchError
 from slimfix.migration import convert
-from slimfix.migration.sources import Source
+from slimfix.network.sources import Source
 
 
 def test_a_saver_of_trainable_variables_is_named_as_the_cause(golden):

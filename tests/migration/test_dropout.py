@@ -3,7 +3,7 @@
 import pytest
 
 from slimfix.graphdef.view import GraphView
-from slimfix.migration.resolve import DROPOUT, resolve
+from slimfix.network.resolve import DROPOUT, resolve
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from slimfix.checkpoint import read_checkpoint
 from slimfix.checkpoint.writer import write_checkpoint
 from slimfix.errors import CheckpointMismatchError
 from slimfix.migration import convert
-from slimfix.migration.sources import Source
+from slimfix.network.sources import Source
 
 ROUNDING = 8 * np.finfo(np.float32).eps
 # Variants of tests/golden/micro whose batch norm becomes slimfix's.

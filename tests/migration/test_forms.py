@@ -13,8 +13,8 @@ import pytest
 from slimfix.errors import CheckpointMismatchError, UsageError
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
-from slimfix.migration.sources import Source
-from slimfix.parity import verify_parity
+from slimfix.network.sources import Source
+from slimfix.parity import diff_parity
 
 FOLDER = pathlib.Path("tests/golden/forms")
 FORMS = sorted(path.parent.name for path in FOLDER.glob("*/model.ckpt.meta"))
@@ -45,7 +45,7 @@ def check(migration, images, logits, tmp_path):
     """TensorFlow 1.15.5's own logits, and the proof against the training graph itself."""
     path = str(tmp_path / "model.keras")
     run_eagerly(migration.model.save, path)
-    result = verify_parity(path, migration)
+    result = diff_parity(path, migration)
     assert result.passed, result.first_difference
     found = run_eagerly(migration.model, images)
     # Ten layers of float32: a few roundings of the largest logit.

@@ -11,7 +11,7 @@ import pytest
 
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
-from slimfix.parity import read_recording, verify_parity
+from slimfix.parity import diff_parity, read_recording
 
 FOLDER = pathlib.Path("tests/golden/op_nets")
 # Which Keras layers and operations each net becomes, sorted: what it computes is not all of it.
@@ -79,7 +79,7 @@ def test_a_net_of_tensorflow_1_migrates(name, tmp_path):
     )
     path = str(tmp_path / "model.keras")
     run_eagerly(migration.model.save, path)
-    result = verify_parity(path, migration, recording)
+    result = diff_parity(path, migration, recording)
     assert result.passed, result.first_difference
     kinds = {record.target.partition(".")[2] for record in migration.plan.layers}
     assert " ".join(sorted(kinds)) == KINDS[name]

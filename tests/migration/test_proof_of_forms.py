@@ -4,7 +4,7 @@ import pytest
 
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
-from slimfix.parity import verify_parity
+from slimfix.parity import diff_parity
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def prove(saved, tmp_path):
         migration = convert(saved(), **names)
         path = str(tmp_path / "model.keras")
         run_eagerly(migration.model.save, path)
-        return migration, verify_parity(path, migration)
+        return migration, diff_parity(path, migration)
 
     return run
 
@@ -100,4 +100,4 @@ def test_training_mode_with_small_variances(graph, fused, tmp_path):
         tf.train.Saver().save(session, prefix, write_state=False)
     migration = convert(prefix, inputs="x:0", outputs=net.name)
     run_eagerly(migration.model.save, path)
-    assert verify_parity(path, migration).layers[0].function_error < 1e-14
+    assert diff_parity(path, migration).layers[0].function_error < 1e-14

@@ -4,7 +4,7 @@ import pytest
 
 from slimfix.errors import CheckpointError, UnsupportedOpError
 from slimfix.migration import convert
-from slimfix.migration.sources import Source
+from slimfix.network.sources import Source
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from slimfix.errors import CheckpointError, MigrationError, UsageError
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
-from slimfix.migration.sources import Source
+from slimfix.network.sources import Source
 
 NETWORK = """
 import tensorflow.compat.v1 as tf

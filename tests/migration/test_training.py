@@ -145,7 +145,7 @@ def test_a_batch_from_an_iterator_can_be_named(graph, saved, tmp_path):
 
     from slimfix import slim
     from slimfix.migration.eager import run_eagerly
-    from slimfix.parity import verify_parity
+    from slimfix.parity import diff_parity
 
     random = np.random.RandomState(2)
     data = (random.normal(size=[8, 5, 3, 2]).astype(np.float32), np.arange(8) % 3)
@@ -162,7 +162,7 @@ def test_a_batch_from_an_iterator_can_be_named(graph, saved, tmp_path):
     assert migration.signature.outputs == (logits.name,)
     path = str(tmp_path / "model.keras")
     run_eagerly(migration.model.save, path)
-    assert verify_parity(path, migration).passed
+    assert diff_parity(path, migration).passed
     with pytest.raises(UsageError) as caught:
         convert(prefix, inputs="IteratorGetNext:1", outputs=loss.name)
     assert "'IteratorGetNext' (IteratorGetNext)" in str(caught.value)

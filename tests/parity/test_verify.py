@@ -7,7 +7,7 @@ import pytest
 
 from slimfix.errors import ParityError, UsageError
 from slimfix.migration import convert
-from slimfix.parity import Verdict, read_recording, verify_parity
+from slimfix.parity import Verdict, diff_parity, read_recording
 
 CHECKPOINT = "tests/golden/digits/good/model.ckpt"
 RECORDING = "tests/golden/digits/good/recording.npz"
@@ -30,7 +30,7 @@ def verify(migration, recording, tmp_path):
     def run(model, recording=recording):
         path = str(tmp_path / "model.keras")
         model.save(path)
-        return verify_parity(path, migration, recording)
+        return diff_parity(path, migration, recording)
 
     return run
 
@@ -158,25 +158,25 @@ def test_swapped_outputs_are_caught(tmp_path):
     two = convert(CHECKPOINT, outputs=outputs)
     path = str(tmp_path / "model.keras")
     two.model.save(path)
-    result = verify_parity(path, two)
+    result = diff_parity(path, two)
     assert result.passed
     assert result.outputs == tuple(outputs)
     keras.Model(two.model.inputs, two.model.outputs[::-1]).save(path)
-    assert not verify_parity(path, two).passed
+    assert not diff_parity(path, two).passed
     keras.Model(two.model.inputs, two.model.outputs[:1]).save(path)
     with pytest.raises(ParityError, match="outputs: planned 2; saved 1"):
-        verify_parity(path, two)
+        diff_parity(path, two)
 
 
 def test_the_output_is_proved_under_the_name_that_was_asked_for(tmp_path, monkeypatch):
     """Sabotage: an op that changes values is taken for one that hands them on."""
-    from slimfix.migration import resolve
+    from slimfix.network import resolve
 
     monkeypatch.setattr(resolve, "_SAME_TENSOR", resolve._SAME_TENSOR | {"Relu"})
     wrong = convert(CHECKPOINT, outputs="digits/conv3/Relu:0")
     path = str(tmp_path / "model.keras")
     wrong.model.save(path)
-    result = verify_parity(path, wrong)
+    result = diff_parity(path, wrong)
     assert result.outputs == ("digits/conv3/Relu:0",)
     assert not result.passed
 
@@ -188,7 +188,7 @@ def test_an_output_that_no_layer_makes_is_refused(migration, tmp_path):
     path = str(tmp_path / "model.keras")
     migration.model.save(path)
     with pytest.raises(ParityError, match="outputs are those of no layer") as caught:
-        verify_parity(path, dataclasses.replace(migration, probes=migration.probes[:-1]))
+        diff_parity(path, dataclasses.replace(migration, probes=migration.probes[:-1]))
     assert "  'digits/logits/BiasAdd:0'" in str(caught.value)
 
 
@@ -201,7 +201,7 @@ def test_a_network_without_finite_values_proves_nothing(migration, tmp_path):
     path = str(tmp_path / "model.keras")
     migration.model.save(path)
     with pytest.raises(UsageError, match="'digits/conv1/Conv2D:0' has no finite value"):
-        verify_parity(path, dataclasses.replace(migration, read=read))
+        diff_parity(path, dataclasses.replace(migration, read=read))
 
 
 @pytest.mark.parametrize("damage", ["nan", "empty", "dtype", "shape", "switch", "no tensors"])
@@ -235,7 +235,7 @@ def test_a_recording_of_another_checkpoint_is_refused(migration, tmp_path):
     migration.model.save(path)
     other = read_recording("tests/golden/digits/no_updates/recording.npz")
     with pytest.raises(ParityError) as caught:
-        verify_parity(path, migration, other)
+        diff_parity(path, migration, other)
     assert "are not what this graph and checkpoint compute" in str(caught.value)
 
 
@@ -244,14 +244,14 @@ def test_a_recording_of_another_network_is_refused(migration, tmp_path):
     migration.model.save(path)
     other = read_recording("tests/golden/micro/rank4_scale/recording.npz")
     with pytest.raises(UsageError) as caught:
-        verify_parity(path, migration, other)
+        diff_parity(path, migration, other)
     assert "  input 'images:0': not in it; it has x:0\n" in str(caught.value)
 
 
 def test_without_recording_inputs_are_drawn(migration, tmp_path):
     path = str(tmp_path / "model.keras")
     migration.model.save(path)
-    results = [verify_parity(path, migration) for _ in range(2)]
+    results = [diff_parity(path, migration) for _ in range(2)]
     assert all(result.passed for result in results)
     assert results[0].reference.recorded_tensors == 0
     assert results[0].reference.description.startswith("graph run by TensorFlow 2.")

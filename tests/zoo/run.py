@@ -90,7 +90,7 @@ def _error_text(complaint: str) -> str:
 def migrate_one(folder: pathlib.Path, graph: str) -> dict:
     """Returns what one migration gave: seconds, counts, errors, faults."""
     from slimfix.migration.eager import run_eagerly
-    from slimfix.parity import read_recording, verify_parity
+    from slimfix.parity import diff_parity, read_recording
     from slimfix.parity.compare import relative_error
 
     names = json.loads((folder / "net.json").read_text())
@@ -102,7 +102,7 @@ def migrate_one(folder: pathlib.Path, graph: str) -> dict:
         path = os.path.join(room, "model.keras")
         run_eagerly(migration.model.save, path)
         saved = time.perf_counter()
-        parity = verify_parity(path, migration, recording if graph == "inference" else None)
+        parity = diff_parity(path, migration, recording if graph == "inference" else None)
     proved = time.perf_counter()
     outputs = run_eagerly(run_model, migration, recording, names["inference"])
     recorded = [recording.tensors[name] for name in names["inference"]["outputs"]]
@@ -133,7 +133,7 @@ def migrate_one(folder: pathlib.Path, graph: str) -> dict:
 def convert_one(folder: pathlib.Path, graph: str, names: dict):
     """Returns the migration of a net's training checkpoint by one of its graphs."""
     from slimfix.migration import convert
-    from slimfix.migration.sources import Source
+    from slimfix.network.sources import Source
 
     meta = str(folder / graph / "model.ckpt.meta")
     source = Source(str(folder / "training" / "model.ckpt"), meta)

@@ -1,0 +1,73 @@
+"""Writes batch normalisation out in primitive ops.
+
+FusedBatchNorm has no float64 kernel; and a layer that was built to train is run in inference mode.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slimfix.graphdef.view import Node
+from slimfix.reference.nodes import Steps, output
+
+
+def normalise(
+    steps: Steps,
+    dtype: Any,
+    x: str,
+    mean: str,
+    variance: str,
+    epsilon: float,
+    scale: str | None,
+    offset: str | None,
+) -> None:
+    """Ends some steps with (x - mean) / sqrt(variance + epsilon) * scale + offset.
+
+    Args:
+      steps: gain nodes.
+      dtype: tf.DType of all tensors.
+      x: tensor name; the others must broadcast against it: channels last, or shaped to fit.
+      mean, variance: tensor names.
+      epsilon: what is added to the variance.
+      scale, offset: tensor names; None where there is none.
+    Source: Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 2.
+    """
+    added = steps.constant(np.asarray(epsilon, dtype.as_numpy_dtype))
+    spread = steps.add("Sqrt", steps.add("AddV2", variance, added, T=dtype), T=dtype)
+    result = steps.add("RealDiv", steps.add("Sub", x, mean, T=dtype), spread, T=dtype)
+    if scale is not None:
+        result = steps.add("Mul", result, scale, T=dtype)
+    if offset is not None:
+        result = steps.add("AddV2", result, offset, T=dtype)
+    steps.end("Identity", result, T=dtype)
+
+
+def write_out(node: Node) -> tuple[list[Node], dict[str, str]]:
+    """Returns nodes that compute in float64 what a fused batch norm computes.
+
+    Training mode: y = (x - mean) / sqrt(variance + epsilon) * scale + offset, with mean and
+    biased variance over all axes but the channel's. Inference mode: the same with the given mean
+    and variance. Outputs 1 and 2 are the mean and the *biased* variance: what follows from them
+    is a moving average, which inference does not read.
+
+    Args:
+      node: the fused batch norm, channels last.
+    Returns: the nodes, and the new tensor name by the old one for outputs 1 and 2.
+    Source: Ioffe and Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2;
+      tensorflow:tensorflow/core/ops/nn_ops.cc, FusedBatchNorm.
+    """
+    import tensorflow.compat.v1 as tf
+
+    x, scale, offset, mean, variance = node.inputs
+    steps, double = Steps(node.name), tf.float64
+    if node.attr("is_training", True):
+        last = 4 if node.attr("data_format", "NHWC") == "NDHWC" else 3
+        over = {"T": double, "Tidx": tf.int32, "keep_dims": False}
+        axes = steps.integers(*range(last))
+        mean = steps.add("Mean", x, axes, **over)
+        square = steps.add("Square", steps.add("Sub", x, mean, T=double), T=double)
+        variance = steps.add("Mean", square, axes, **over)
+    normalise(steps, double, x, mean, variance, node.attr("epsilon", 1e-4), scale, offset)
+    return steps.nodes, {output(node, 1): mean, output(node, 2): variance}
