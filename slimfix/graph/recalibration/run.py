@@ -12,11 +12,11 @@ from slimfix.graph.recalibration.feeds import PLACEHOLDER_OPS, read_feed, refuse
 from slimfix.graph.recalibration.measuring import measure
 from slimfix.graph.recalibration.plan import ONE_PASS, Plan, Target
 from slimfix.graph.recalibration.population import Moments
-from slimfix.graph.recalibration.progress import show_progress
 from slimfix.graph.recalibration.record import RecalibratedLayer, Recalibration
 from slimfix.graph.recalibration.statistics import extra_value
 from slimfix.graph.recalibration.variables import assign_variables, switched
 from slimfix.graphdef.view import GraphView
+from slimfix.progress import show_progress
 
 
 def run_plan(

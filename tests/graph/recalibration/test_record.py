@@ -1,11 +1,9 @@
-"""The record's table, and the progress bar."""
+"""The record's table."""
 
 import dataclasses
-import io
 
 import numpy as np
 
-from slimfix.graph.recalibration.progress import show_progress
 from slimfix.graph.recalibration.record import RecalibratedLayer, Recalibration
 
 LAYER = RecalibratedLayer(
@@ -57,36 +55,3 @@ def test_the_table_puts_the_worst_first_and_fits_100_columns():
     ]  # fmt: skip
     assert "  ..." in lines[3] and "nan x" in lines[2]
     assert broken.drift == np.inf
-
-
-def test_the_bar_counts_and_is_wiped_out():
-    stream = io.StringIO()
-    assert list(show_progress([7, 8, 9], "pass 1 of 2", True, stream)) == [7, 8, 9]
-    first, last = stream.getvalue().split("\r")[1], stream.getvalue().split("\r")[-2]
-    assert first == "pass 1 of 2: [" + "." * 30 + "] 0 of 3 batches"
-    assert last == " " * len(first)
-
-
-def test_the_bar_is_wiped_out_by_closing_it():
-    stream = io.StringIO()
-    bar = show_progress([7, 8, 9], "pass", True, stream)
-    next(bar)
-    assert not stream.getvalue().endswith(" \r")
-    bar.close()
-    assert stream.getvalue().endswith(" \r")
-
-
-def test_a_bar_without_an_end():
-    stream = io.StringIO()
-    assert list(show_progress(iter([7, 8]), "pass", True, stream)) == [7, 8]
-    assert stream.getvalue().startswith("\rpass: batch 1")
-
-
-def test_no_bar_but_on_a_terminal():
-    stream = io.StringIO()
-    assert list(show_progress([7], "pass", None, stream)) == [7]
-    assert list(show_progress([7], "pass", False, stream)) == [7]
-    assert stream.getvalue() == ""
-    stream.isatty = lambda: True
-    assert list(show_progress([7], "pass", None, stream)) == [7]
-    assert stream.getvalue() != ""
