@@ -34,8 +34,23 @@ class Probe:
     kind: str
 
 
-def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
-    """Returns the Keras model, with Keras's initial weights, and its probes in data-flow order.
+def find_probes(plan: ModelPlan) -> tuple[Probe, ...]:
+    """Returns where the tensors of the graph appear in the model of a plan, in data-flow order."""
+    calls: dict[str, int] = {}
+    probes: list[Probe] = []
+    for record in plan.layers:
+        call = calls[record.name] = calls.get(record.name, -1) + 1
+        kind = record.target.rpartition(".")[2]
+        probes += [
+            Probe(tensor, record.name, call, index, record.scope, kind)
+            for index, tensor in enumerate(record.outputs)
+            if not record.is_step
+        ]
+    return tuple(probes)
+
+
+def build_model(plan: ModelPlan, name: str) -> Any:
+    """Returns the Keras model, with Keras's initial weights.
 
     Args:
       plan: the layers.
@@ -50,8 +65,6 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
     inputs = [tensors[record.tensor] for record in plan.inputs]
     dtype = layer_dtype(plan)
     layers: dict[str, Any] = {}
-    calls: dict[str, int] = {}
-    probes: list[Probe] = []
     for record in plan.layers:
         operation = layers.get(record.name)
         if operation is None:
@@ -63,18 +76,11 @@ def build_model(plan: ModelPlan, name: str) -> tuple[Any, tuple[Probe, ...]]:
             fault = f"'{record.target}' gives {len(results)} tensors, {len(record.outputs)} planned"
             raise _of_a_converter(record, fault + " (output_count)")
         tensors.update(zip(record.outputs, results))
-        made_by = _name_of(results[0], record)
-        call = calls[made_by] = calls.get(made_by, -1) + 1
-        kind = record.target.rpartition(".")[2]
-        probes += [
-            Probe(tensor, made_by, call, index, record.scope, kind)
-            for index, tensor in enumerate(record.outputs)
-            if not record.is_step
-        ]
+        _name_as_planned(results[0], record)
     outputs = [tensors[tensor] for tensor in plan.outputs]
     single_input = inputs[0] if len(inputs) == 1 else inputs
     single_output = outputs[0] if len(outputs) == 1 else outputs
-    return keras.Model(single_input, single_output, name=name), tuple(probes)
+    return keras.Model(single_input, single_output, name=name)
 
 
 def layer_dtype(plan: ModelPlan) -> str:
@@ -102,16 +108,14 @@ def _called(operation: Callable[..., Any], sources: list[Any], record: LayerReco
         ) from error
 
 
-def _name_of(tensor: Any, record: LayerRecord) -> str:
-    """Returns the name of what made a tensor; an operation gets the record's, as a layer has.
+def _name_as_planned(tensor: Any, record: LayerRecord) -> None:
+    """Gives an operation the name of its record, as a layer has it.
 
     Keras counts the names of operations through the whole process, and may well count to one
     that the graph uses.
     """
-    operation = tensor._keras_history.operation
     if record.target.startswith("ops."):
-        operation.name = record.name
-    return str(operation.name)
+        tensor._keras_history.operation.name = record.name
 
 
 def _of_a_converter(record: LayerRecord, fault: str) -> MigrationError:

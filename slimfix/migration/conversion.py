@@ -17,7 +17,7 @@ from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
 from slimfix.migration.analyse import analyse
-from slimfix.migration.build import Probe, build_model, load_weights
+from slimfix.migration.build import Probe, build_model, find_probes, load_weights
 from slimfix.migration.channels_last import channels_last
 from slimfix.migration.checkpoint_checks import check_statistics, check_variables
 from slimfix.migration.eager import run_eagerly
@@ -48,7 +48,7 @@ class Migration:
     """A Keras model and how it came about.
 
     Attributes:
-      model: keras.Model with the checkpoint's weights.
+      model: keras.Model with the checkpoint's weights; None where it was only planned.
       signature: inputs and outputs, as they are called in the graph.
       plan: its layers as data.
       function: the function of the original graph that it computes.
@@ -57,6 +57,7 @@ class Migration:
       notes: 'scope: note' lines where training will differ from slim, or values look odd.
       checkpoint: open, as it was read.
       view: the whole graph, functions opened.
+      meta_graph: MetaGraphDef, for its collections.
       read: gives the value of a variable op by its name.
       meta: path it was read from.
     """
@@ -70,6 +71,7 @@ class Migration:
     notes: tuple[str, ...]
     checkpoint: Checkpoint
     view: GraphView
+    meta_graph: Any
     read: Callable[[str], np.ndarray]
     meta: str
 
@@ -82,6 +84,23 @@ def convert(
     exact_batch_norm: bool = False,
 ) -> Migration:
     """Returns the Keras model of a TensorFlow 1 network. Nothing is verified or written.
+
+    Args and errors: as of `plan_migration`.
+    """
+    planned = plan_migration(source, inputs, outputs, values, exact_batch_norm)
+    model = run_eagerly(build_model, planned.plan, _model_name(planned.checkpoint.prefix))
+    run_eagerly(load_weights, model, planned.plan, planned.read)
+    return dataclasses.replace(planned, model=model)
+
+
+def plan_migration(
+    source: Source | str,
+    inputs: str | Sequence[str] = (),
+    outputs: str | Sequence[str] = (),
+    values: str | None = None,
+    exact_batch_norm: bool = False,
+) -> Migration:
+    """Returns all that is decided on the Keras model of a network, and no model.
 
     Args:
       source: where the network is; a checkpoint prefix alone stands for it and its '.meta'.
@@ -138,15 +157,13 @@ def convert(
     )
     plan = plan_model(planner, inputs_planned)
     fates = account_for(weights, plan, function, layers)
-    model, probes = run_eagerly(build_model, plan, _model_name(opened.prefix))
-    run_eagerly(load_weights, model, plan, weights.read)
     notes = [f"{layer.scope}: {note}" for layer in plan.layers for note in layer.notes]
     return Migration(
-        model=model,
+        model=None,
         signature=signature,
         plan=plan,
         function=function,
-        probes=tuple(probe for probe in probes if _is_of_the_graph(view, probe.tensor)),
+        probes=tuple(probe for probe in find_probes(plan) if _is_of_the_graph(view, probe.tensor)),
         variables=fates,
         notes=(
             *values_note,
@@ -163,6 +180,7 @@ def convert(
         ),
         checkpoint=opened,
         view=view,
+        meta_graph=meta_graph,
         read=weights.read,
         meta=network.source,
     )

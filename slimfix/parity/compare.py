@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from slimfix.parity.result import Verdict
@@ -28,29 +30,83 @@ def relative_error(values: np.ndarray, reference: np.ndarray) -> float:
     Returns: float, no unit; inf where shapes differ or where only one side is finite, and where
       any integer or boolean is another.
     """
-    if values.shape != reference.shape:
-        return float("inf")
-    if reference.size == 0:
-        return 0.0
+    return Ruler(reference).measure(values).relative
+
+
+@dataclasses.dataclass(frozen=True)
+class Error:
+    """How far a tensor is from the float64 original.
+
+    Attributes:
+      relative: see `relative_error`.
+      ulps: the largest error in units in the last place, each channel measured in the spacing of
+        float32 numbers at its largest value.
+    """
+
+    relative: float
+    ulps: float
+
+
+_NONE, _BEYOND = Error(0.0, 0.0), Error(float("inf"), float("inf"))
+
+
+class Ruler:
+    """Measures tensors against one float64 reference.
+
+    Attributes:
+      reference: as of `relative_error`.
+      largest: its largest absolute finite value.
+      silent: number of its channels that are zero everywhere.
+    """
+
+    def __init__(self, reference: np.ndarray):
+        self.reference = reference
+        self._is_exact = reference.size == 0 or not _is_float(reference)
+        self._wide = np.atleast_1d(reference)
+        self._over = tuple(range(self._wide.ndim - 1))
+        if reference.size == 0:
+            self.largest, self.silent = 0.0, 0
+            return
+        loudest = _largest(self._wide, self._over)
+        self.largest = float(loudest.max())
+        self.silent = int(np.sum(loudest == 0))
+        self._scale = np.maximum(loudest, _SILENT * self.largest)
+
+    def measure(self, values: np.ndarray) -> Error:
+        """Returns the error of a tensor."""
+        reference = self.reference
+        if values.shape != reference.shape:
+            return _BEYOND
+        if self._is_exact:
+            return _NONE if np.array_equal(values, reference) else _BEYOND
+        values, reference = np.atleast_1d(values), self._wide
+        with np.errstate(invalid="ignore"):
+            difference = np.subtract(values, reference, dtype=np.float64)
+        np.abs(difference, out=difference)
+        worst = difference.max(axis=self._over)
+        if not np.all(np.isfinite(worst)):
+            difference[(values == reference) | (np.isnan(values) & np.isnan(reference))] = 0.0
+            worst = difference.max(axis=self._over)
+            if not np.all(np.isfinite(worst)):
+                return _BEYOND
+        spacing = np.spacing(self._scale.astype(np.float32)).astype(np.float64)
+        return Error(_worst_share(worst, self._scale), _worst_share(worst, spacing))
+
+
+def _largest(reference: np.ndarray, over: tuple[int, ...]) -> np.ndarray:
+    """Returns the largest absolute finite value of each channel, float64 [channels]."""
     if not _is_float(reference):
-        return 0.0 if np.array_equal(values, reference) else float("inf")
-    values, reference = np.atleast_1d(values, reference)
-    with np.errstate(invalid="ignore"):
-        difference = np.subtract(values, reference, dtype=np.float64)
-    np.abs(difference, out=difference)
-    if not np.all(np.isfinite(difference)):
-        difference[(values == reference) | (np.isnan(values) & np.isnan(reference))] = 0.0
-        if not np.all(np.isfinite(difference)):
-            return float("inf")
-    over = tuple(range(reference.ndim - 1))
-    worst = difference.max(axis=over)
-    largest = np.abs(reference, out=difference)
-    largest[~np.isfinite(largest)] = 0.0
-    loudest = largest.max(axis=over)
-    scale = np.maximum(loudest, _SILENT * loudest.max())
-    return float(
-        np.max(np.divide(worst, scale, out=np.where(worst > 0, np.inf, 0.0), where=scale > 0))
-    )
+        return np.max(np.abs(reference.astype(np.float64)), axis=over)
+    largest = np.maximum(reference.max(axis=over), -reference.min(axis=over))
+    if np.all(np.isfinite(largest)):
+        return np.asarray(largest, np.float64)
+    finite = np.where(np.isfinite(reference), np.abs(reference), 0.0)
+    return np.asarray(finite.max(axis=over), np.float64)
+
+
+def _worst_share(worst: np.ndarray, scale: np.ndarray) -> float:
+    share = np.where(worst > 0, np.inf, 0.0)
+    return float(np.max(np.divide(worst, scale, out=share, where=scale > 0)))
 
 
 def equal_bits(values: np.ndarray, others: np.ndarray) -> bool:

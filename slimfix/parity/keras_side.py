@@ -7,8 +7,9 @@ twice as large as the model, one layer at a time.
 from __future__ import annotations
 
 import collections
+import inspect
 import json
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -26,22 +27,43 @@ def load_model(path: str) -> Any:
 def find_tensors(model: Any, probes: Sequence[Probe]) -> dict[str, Any]:
     """Returns the symbolic tensor in the model by tensor name of the original graph.
 
-    Which call of an operation made a tensor Keras shows in no public way.
+    A probe whose operation, call or output the model lacks is left out. Which call of an operation
+    made a tensor Keras shows in no public way.
     """
     within = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes}
     operations = {operation.name: operation for operation in model.operations}
     found = {}
     for probe in probes:
-        calls = [n for n in operations[probe.operation]._inbound_nodes if id(n) in within]
-        found[probe.tensor] = calls[probe.call].output_tensors[probe.index]
+        operation = operations.get(probe.operation)
+        calls = [n for n in operation._inbound_nodes if id(n) in within] if operation else []
+        outputs = calls[probe.call].output_tensors if probe.call < len(calls) else []
+        if probe.index < len(outputs):
+            found[probe.tensor] = outputs[probe.index]
     return found
 
 
+class Inference:
+    """Performs operations as inference does."""
+
+    def __init__(self, float64: bool):
+        """Performs them as they are, or the float64 twin of each: every float32 in its
+        configuration, its weights and its arguments is float64 there."""
+        self.float64 = float64
+
+    def __call__(self, operation: Any) -> Callable[..., Any]:
+        """Returns what does the work of an operation."""
+        return in_float64(copy_operation(operation, float64=True)) if self.float64 else operation
+
+
 class Playback:
-    """One run of a functional model in inference mode, as far as it has been asked for."""
+    """One run of a functional model, as far as it has been asked for."""
 
     def __init__(
-        self, model: Any, inputs: Mapping[str, np.ndarray], wanted: Iterable[Any], float64: bool
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        wanted: Iterable[Any],
+        perform: Inference | Training,
     ):
         """Starts a run.
 
@@ -49,19 +71,18 @@ class Playback:
           model: functional Keras model.
           inputs: value by Keras input name.
           wanted: the symbolic tensors that will be asked for, once each time they are in it.
-          float64: run the float64 twin of every operation: each float32 in its configuration, its
-            weights and its arguments is float64 there.
+          perform: how operations are performed.
         """
         import keras
 
-        self._float64 = float64
+        self._perform = perform
         ends = list(wanted)
         self._readers = collections.Counter(map(id, ends))
         for node in _nodes_behind(ends):
             self._readers.update(map(id, node.input_tensors))
         self._values = {}
         for tensor in model.inputs:
-            dtype = _widen(tensor.dtype) if float64 else tensor.dtype
+            dtype = _widen(tensor.dtype) if perform.float64 else tensor.dtype
             value = keras.ops.convert_to_tensor(inputs[tensor.name], dtype=dtype)
             self._values[id(tensor)] = value
 
@@ -69,6 +90,10 @@ class Playback:
         """Returns the value of a symbolic tensor, which is forgotten unless somebody reads it."""
         import keras
 
+        return np.asarray(keras.ops.convert_to_numpy(self.compute(tensor)))
+
+    def compute(self, tensor: Any) -> Any:
+        """Returns the same as `take`, as the backend's tensor."""
         pending = [tensor]
         while pending:
             if id(pending[-1]) in self._values:
@@ -82,7 +107,7 @@ class Playback:
                 self._run(node)
         value = self._values[id(tensor)]
         self._release(tensor)
-        return np.asarray(keras.ops.convert_to_numpy(value))
+        return value
 
     def _run(self, node: Any) -> None:
         import keras
@@ -90,11 +115,10 @@ class Playback:
         def given(argument: Any) -> Any:
             if isinstance(argument, keras.KerasTensor):
                 return self._values[id(argument)]
-            return _widen(argument) if self._float64 else argument
+            return _widen(argument) if self._perform.float64 else argument
 
         args, kwargs = keras.tree.map_structure(given, (node.arguments.args, node.arguments.kwargs))
-        operation = in_float64(_twin(node.operation)) if self._float64 else node.operation
-        results = keras.tree.flatten(operation(*args, **kwargs))
+        results = keras.tree.flatten(self._perform(node.operation)(*args, **kwargs))
         self._values.update(zip(map(id, node.output_tensors), results))
         for tensor in node.input_tensors:
             self._release(tensor)
@@ -122,8 +146,45 @@ def _nodes_behind(tensors: Iterable[Any]) -> Iterator[Any]:
             pending.extend(map(_made_by, node.input_tensors))
 
 
-def _twin(operation: Any) -> Any:
-    """Returns a layer or operation in float64, with the same weights.
+class Training:
+    """Performs operations as training does, but that dropout drops nothing.
+
+    Every layer with weights is performed by a copy, which keeps what training moves.
+
+    Attributes:
+      float64: perform float64 twins, as of `Inference`.
+    """
+
+    def __init__(self, float64: bool, in_inference: Collection[str]):
+        """Starts with the weights that layers have when they are first performed.
+
+        Args:
+          float64: see above.
+          in_inference: names of the layers that are in inference mode in training, too.
+        """
+        self.float64 = float64
+        self._copies: dict[int, Any] = {}
+        self._in_inference = in_inference
+
+    def __call__(self, operation: Any) -> Callable[..., Any]:
+        """Returns what does the work of an operation."""
+        copy = self._copies.get(id(operation))
+        if copy is None:
+            copy = self._copies[id(operation)] = copy_operation(operation, self.float64)
+        perform = in_float64(copy) if self.float64 else copy
+        if "training" not in inspect.signature(copy.call).parameters:
+            return perform
+        drops = getattr(copy, "seed_generator", None) is not None
+        training = not drops and operation.name not in self._in_inference
+        return lambda *args, **kwargs: perform(*args, **{**kwargs, "training": training})
+
+    def copies(self) -> dict[str, Any]:
+        """Returns the copies of what was performed so far, by the name of layer or operation."""
+        return {copy.name: copy for copy in self._copies.values()}
+
+
+def copy_operation(operation: Any, float64: bool) -> Any:
+    """Returns a layer or operation anew, with the same weights, in float64 if so asked.
 
     Made from the text that the `.keras` file holds of it. Initial values are not drawn: the
     weights replace them.
@@ -131,17 +192,17 @@ def _twin(operation: Any) -> Any:
     import keras
 
     text = json.dumps(keras.saving.serialize_keras_object(operation))
-    config = json.loads(text.replace('"float32"', '"float64"'))
+    config = json.loads(text.replace('"float32"', '"float64"') if float64 else text)
     weights = getattr(operation, "weights", [])
     if not weights:
         return keras.saving.deserialize_keras_object(config)
     for key in config["config"]:
         if key.endswith("_initializer"):
             config["config"][key] = "zeros"
-    twin = keras.saving.deserialize_keras_object(config)
-    for weight, value in zip(twin.weights, weights):
+    copy = keras.saving.deserialize_keras_object(config)
+    for weight, value in zip(copy.weights, weights):
         weight.assign(value.value)
-    return twin
+    return copy
 
 
 def _widen(argument: Any) -> Any:

@@ -11,7 +11,7 @@ from slimfix.errors import ParityError, UsageError, explain
 from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
 from slimfix.parity import compare
-from slimfix.parity.keras_side import Playback, find_tensors
+from slimfix.parity.keras_side import Inference, Playback, Training, find_tensors
 from slimfix.parity.result import LayerParity
 from slimfix.reference.original import Original
 from slimfix.reference.windows import split_windows
@@ -45,6 +45,7 @@ def compare_layers(
     feeds: Mapping[str, Any],
     keras_inputs: Mapping[str, np.ndarray],
     recorded: Mapping[str, np.ndarray],
+    performers: Sequence[Inference | Training] = (Inference(False), Inference(True)),
 ) -> tuple[list[LayerParity], list[str]]:
     """Returns a row for each layer, in data-flow order, and a line for each wrong recorded tensor.
 
@@ -54,23 +55,28 @@ def compare_layers(
       feeds: value by tensor name of the graph: inputs and switches.
       keras_inputs: the inputs by Keras name.
       recorded: value by tensor name of the graph, taken as the float32 original.
+      performers: how the model is run in float32 and in float64; where it is in training mode, so
+        is the graph.
+    Returns: the rows and lines. What the model has no operation for is left out, but never an
+      output.
     Raises:
       ParityError: an output of the model is none of its layers'.
       UsageError: the original computes no finite number somewhere, which hides what follows.
     """
+    training = isinstance(performers[0], Training)
     places = _find_places(model, migration, recorded)
     known = {name for place in places for name in place.recorded}
     groups = [(place.tensor, *place.recorded) for place in places]
     groups += [(name,) for name in recorded if name not in known]
     fetches = [tensor for group in groups for tensor in group]
     exact, rerun = (
-        Original(migration.view, migration.read, feeds, fetches, float64)
+        Original(migration.view, migration.read, feeds, fetches, float64, training)
         for float64 in (True, False)
     )
     windows = split_windows((group, exact.size(group[0])) for group in groups)
     single, double = (
-        Playback(model, keras_inputs, [place.symbolic for place in places], float64)
-        for float64 in (False, True)
+        Playback(model, keras_inputs, [place.symbolic for place in places], performer)
+        for performer in performers
     )
     rows: list[LayerParity] = []
     wrong: list[str] = []
@@ -112,7 +118,8 @@ def _find_places(model: Any, migration: Migration, recorded: Iterable[str]) -> l
         given.setdefault(function.aliases.get(asked, asked), []).append((asked, symbolic))
     places = []
     for probe in migration.probes:
-        for tensor, symbolic in given.pop(probe.tensor, [(probe.tensor, found[probe.tensor])]):
+        inner = [(probe.tensor, found[probe.tensor])] if probe.tensor in found else []
+        for tensor, symbolic in given.pop(probe.tensor, inner):
             permutation = function.permutations.get(tensor)
             same = [
                 name
@@ -178,9 +185,11 @@ def _compare(
       originals: the original in float32: as recorded, where it was, and as run now. Two runs of it
         round differently; what Keras may round is measured by the one that rounds more.
     """
-    function_error = compare.relative_error(double, exact)
-    original_errors = [compare.relative_error(each, exact) for each in originals]
-    keras_error = compare.relative_error(single, exact)
+    ruler = compare.Ruler(exact)
+    function_error = ruler.measure(double).relative
+    original_errors = [ruler.measure(each) for each in originals]
+    keras_error = ruler.measure(single)
+    allowed = max(error.relative for error in original_errors)
     equal_bits = compare.equal_bits(single, originals[0])
     return LayerParity(
         layer=place.probe.operation,
@@ -188,9 +197,12 @@ def _compare(
         kind=place.probe.kind,
         tensor=place.tensor,
         shape=exact.shape,
-        scale=float(np.max(np.abs(exact), initial=0)),
+        scale=ruler.largest,
         function_error=function_error,
-        original_error=original_errors[0],
-        keras_error=keras_error,
-        verdict=compare.judge(function_error, max(original_errors), keras_error, equal_bits),
+        original_error=original_errors[0].relative,
+        keras_error=keras_error.relative,
+        verdict=compare.judge(function_error, allowed, keras_error.relative, equal_bits),
+        original_ulps=original_errors[0].ulps,
+        keras_ulps=keras_error.ulps,
+        silent=ruler.silent,
     )

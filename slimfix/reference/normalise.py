@@ -49,14 +49,15 @@ def write_out(node: Node) -> tuple[list[Node], dict[str, str]]:
 
     Training mode: y = (x - mean) / sqrt(variance + epsilon) * scale + offset, with mean and
     biased variance over all axes but the channel's. Inference mode: the same with the given mean
-    and variance. Outputs 1 and 2 are the mean and the *biased* variance: what follows from them
-    is a moving average, which inference does not read.
+    and variance. Outputs 1 and 2 are the mean and, in training mode, the variance times
+    N / max(N - 1, 1), for N elements a channel: what the moving averages take in.
 
     Args:
       node: the fused batch norm, channels last.
     Returns: the nodes, and the new tensor name by the old one for outputs 1 and 2.
     Source: Ioffe and Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2;
-      tensorflow:tensorflow/core/ops/nn_ops.cc, FusedBatchNorm.
+      tensorflow:tensorflow/core/ops/nn_ops.cc, FusedBatchNorm; N / (N - 1):
+      tensorflow:tensorflow/core/kernels/fused_batch_norm_op.cc.
     """
     import tensorflow.compat.v1 as tf
 
@@ -69,5 +70,19 @@ def write_out(node: Node) -> tuple[list[Node], dict[str, str]]:
         mean = steps.add("Mean", x, axes, **over)
         square = steps.add("Square", steps.add("Sub", x, mean, T=double), T=double)
         variance = steps.add("Mean", square, axes, **over)
+    taken_in = _unbiased(steps, x, variance) if node.attr("is_training", True) else variance
     normalise(steps, double, x, mean, variance, node.attr("epsilon", 1e-4), scale, offset)
-    return steps.nodes, {output(node, 1): mean, output(node, 2): variance}
+    return steps.nodes, {output(node, 1): mean, output(node, 2): taken_in}
+
+
+def _unbiased(steps: Steps, x: str, variance: str) -> str:
+    """Returns variance * N / max(N - 1, 1), for the N elements of x in each channel of it."""
+    import tensorflow.compat.v1 as tf
+
+    double = tf.float64
+    sizes = [steps.add("Size", each, T=double, out_type=tf.int32) for each in (x, variance)]
+    wide = [steps.add("Cast", each, SrcT=tf.int32, DstT=double) for each in sizes]
+    count = steps.add("RealDiv", *wide, T=double)
+    one = steps.constant(np.float64(1.0))
+    less = steps.add("Maximum", steps.add("Sub", count, one, T=double), one, T=double)
+    return steps.add("Mul", variance, steps.add("RealDiv", count, less, T=double), T=double)

@@ -62,11 +62,9 @@ class Original:
         feeds: Mapping[str, Any],
         fetches: Sequence[str],
         float64: bool,
+        training: bool = False,
     ):
         """Prepares the part of a graph that some tensors need.
-
-        Layers that are in training mode whatever the switches are taken in inference mode; see
-        `inference_mode`.
 
         Args:
           view: the whole graph.
@@ -76,13 +74,16 @@ class Original:
           fetches: names of all tensors that will be asked for.
           float64: rewrite every float32 tensor, constant and variable to float64, and every op
             whose kernel knows no float64 to ops that do.
+          training: take the graph as training does, but that dropout drops nothing; else layers
+            that are in training mode whatever the switches are taken in inference mode, and
+            dropout left out (see `modes`).
         Raises: ValueError: the graph refuses inputs of these shapes.
         """
         import tensorflow.compat.v1 as tf
 
         self._read = read
         self._widened = plain_graph.widened if float64 else np.asarray
-        self._nodes, self._renamed = rewrite(view, feeds, fetches, float64)
+        self._nodes, self._renamed = rewrite(view, feeds, fetches, float64, training)
         self._stored = {name: n for name, n in self._nodes.items() if plain_graph.is_stored(n)}
         self._fed = {self._name(tensor): np.asarray(value) for tensor, value in feeds.items()}
         self._graph = tf.Graph()

@@ -17,20 +17,24 @@ from slimfix.reference import plain_graph
 from slimfix.reference.channels_first import to_channels_last
 from slimfix.reference.constant_parts import keep_constant_parts
 from slimfix.reference.float64_kernels import write_in_float64
-from slimfix.reference.inference_mode import in_inference_mode
 from slimfix.reference.known_sizes import with_known_sizes
+from slimfix.reference.modes import in_inference_mode, without_dropout
 from slimfix.reference.nodes import output, with_attrs
 
 
 def rewrite(
-    view: GraphView, feeds: Mapping[str, Any], fetches: Sequence[str], float64: bool
+    view: GraphView,
+    feeds: Mapping[str, Any],
+    fetches: Sequence[str],
+    float64: bool,
+    training: bool,
 ) -> tuple[dict[str, Node], dict[str, str]]:
     """Returns the nodes to run, by name, and the new name by the old one of renamed tensors.
 
     Args: as of `reference.Original`.
     """
-    inferring, renamed = in_inference_mode(view)
-    original = {node.name: node for node in inferring}
+    in_mode, renamed = without_dropout(view) if training else in_inference_mode(view)
+    original = {node.name: node for node in in_mode}
     nodes: dict[str, Node] = {}
     switches = set()
     for tensor, value in feeds.items():

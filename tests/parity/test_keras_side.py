@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimfix.parity.keras_side import Playback
+from slimfix.parity.keras_side import Inference, Playback
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def inputs():
 
 def test_in_float32_it_is_the_model_to_the_bit(model, inputs):
     wanted = [*model.outputs, model.outputs[0]]
-    run = Playback(model, inputs, wanted, float64=False)
+    run = Playback(model, inputs, wanted, perform=Inference(False))
     expected = model([inputs["x"], inputs["y"]], training=False)
     for tensor, value in zip(wanted, [*expected, expected[0]]):
         taken = run.take(tensor)
@@ -47,7 +47,7 @@ def test_in_float32_it_is_the_model_to_the_bit(model, inputs):
 
 
 def test_in_float64_it_is_the_closed_form(model, inputs):
-    run = Playback(model, inputs, model.outputs, float64=True)
+    run = Playback(model, inputs, model.outputs, perform=Inference(True))
     joined, second, first = map(run.take, model.outputs)
     kernel, bias = (w.numpy().astype(np.float64) for w in model.get_layer("shared").weights)
     wide = {name: value.astype(np.float64) for name, value in inputs.items()}
@@ -63,7 +63,7 @@ def test_in_float64_it_is_the_closed_form(model, inputs):
 
 def test_the_model_is_left_as_it_was(model, inputs):
     before = [weight.numpy() for weight in model.weights]
-    run = Playback(model, inputs, model.outputs, float64=True)
+    run = Playback(model, inputs, model.outputs, perform=Inference(True))
     run.take(model.outputs[0])
     assert {weight.dtype for weight in model.get_layer("shared").weights} == {"float32"}
     for weight, value in zip(model.weights, before):

@@ -22,7 +22,7 @@ def proved(maker, tmp_path):
     x = maker.layer("layers.BatchNormalization", "net/conv/BatchNorm", [x], momentum=0.95)
     x = maker.layer("layers.Add", "net/add", [x, x])
     plan = maker.plan(maker.layer("ops.max", "net/max", [x], axis=(1, 2)))
-    model, _ = build_model(plan, ABOUT.model_name)
+    model = build_model(plan, ABOUT.model_name)
     path = str(tmp_path / "model.weights.h5")
     model.save_weights(path)
     source = format_source(plan, ABOUT)
@@ -76,7 +76,7 @@ def test_a_name_that_keras_may_give_to_an_operation_is_caught(maker, monkeypatch
     keras.ops.abs(keras.Input((2,)))  # Keras has counted on.
     x = maker.layer("layers.ReLU", "absolute", ["x:0"])
     plan = maker.plan(maker.layer("ops.abs", "net/abs", [x]))
-    model, _ = build_model(plan, ABOUT.model_name)
+    model = build_model(plan, ABOUT.model_name)
     path = str(tmp_path / "model.weights.h5")
     model.save_weights(path)
     with pytest.raises(MigrationError, match="'absolute': in another process Keras may call"):

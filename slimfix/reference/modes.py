@@ -1,4 +1,4 @@
-"""Turns what a graph does in training only, whatever its switches, to what inference does.
+"""Takes a graph as inference does, or as training does without its random numbers.
 
 A network that was built with `is_training=True` as a Python constant has no switch to feed: each
 batch norm takes the batch's statistics, and dropout drops. What it computes in inference follows
@@ -50,6 +50,15 @@ def in_inference_mode(view: GraphView) -> tuple[list[Node], dict[str, str]]:
         else:
             nodes.append(_without_dropout(node, dropouts.get(output(node))))
     return nodes, renamed
+
+
+def without_dropout(view: GraphView) -> tuple[list[Node], dict[str, str]]:
+    """Returns the nodes of a graph whose dropouts drop nothing, and no renamed tensor.
+
+    Random numbers are drawn anew in each run: two programs agree only without them.
+    """
+    dropouts = find_dropouts(view, view.nodes.values())
+    return [_without_dropout(node, dropouts.get(output(node))) for node in view.nodes.values()], {}
 
 
 def _fused(node: Node, layer: BatchNormLayer) -> Node:
