@@ -35,11 +35,11 @@ from slimfix.migration.inference import BATCH_NORM, in_inference_mode
 from slimfix.migration.planner import Planner, layer_name, plan_model
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
-from slimfix.migration.trainable import find_trainable
 from slimfix.network.fed import read_fed
 from slimfix.network.resolve import Resolved, resolve
 from slimfix.network.signature import Signature, find_signature
 from slimfix.network.sources import Source
+from slimfix.network.trainable import find_trainable
 from slimfix.network.weights import choose_values, find_weights
 
 
@@ -54,6 +54,7 @@ class Migration:
       function: the function of the original graph that it computes.
       probes: where tensors of the graph appear in the model, in data-flow order.
       variables: the fate of every variable of the checkpoint.
+      training_switches: the value by tensor name that each switch has in training.
       notes: 'scope: note' lines where training will differ from slim, or values look odd.
       checkpoint: open, as it was read.
       view: the whole graph, functions opened.
@@ -68,6 +69,7 @@ class Migration:
     function: Function
     probes: tuple[Probe, ...]
     variables: tuple[VariableFate, ...]
+    training_switches: Mapping[str, bool]
     notes: tuple[str, ...]
     checkpoint: Checkpoint
     view: GraphView
@@ -165,6 +167,7 @@ def plan_migration(
         function=function,
         probes=tuple(probe for probe in find_probes(plan) if _is_of_the_graph(view, probe.tensor)),
         variables=fates,
+        training_switches=resolved.training_switches,
         notes=(
             *values_note,
             *_mode_notes(resolved),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import MappingProxyType
-from typing import Mapping, Sequence
+from typing import Callable, Mapping, Sequence
 
 from slimfix import names
 from slimfix.graphdef.control_flow import BOOL, is_switch
@@ -34,7 +34,11 @@ _SAME_TENSOR = {
 
 @dataclasses.dataclass(frozen=True)
 class Resolved:
-    """A pruned graph whose tensors have one name each; see `Function`, which adds the shapes."""
+    """A pruned graph whose tensors have one name each; see `Function`, which adds the shapes.
+
+    Attributes:
+      training_switches: the value by tensor name that each switch has in training.
+    """
 
     nodes: Mapping[str, Node]
     inputs: tuple[str, ...]
@@ -42,6 +46,7 @@ class Resolved:
     variables: Mapping[str, str]
     aliases: Mapping[str, str]
     switches: Mapping[str, bool]
+    training_switches: Mapping[str, bool]
     notes: tuple[str, ...]
 
 
@@ -83,9 +88,14 @@ def resolve(
     defaults = {tensor: _default(view, tensor) for tensor in find_switches(view, outputs)}
     starts = [defaults, dict.fromkeys(defaults, False), dict.fromkeys(defaults, True)]
     nodes = _Nodes(view, order, joined, find_dropouts(view, order))
-    found = [_improve(_Pass(nodes, inputs, outputs, start)) for start in starts]
+    found = [_improve(_Pass(nodes, inputs, outputs, start), _less) for start in starts]
     best = min(found, key=_Pass.training_marks)
-    return best.resolved(_undecided(best))
+    opposite = {tensor: not value for tensor, value in best.switches.items()}
+    trained = [_improve(best, _more)]
+    if len(opposite) > 1:
+        trained.append(_improve(_Pass(nodes, inputs, outputs, opposite), _more))
+    training = max(trained, key=_Pass.training_marks)
+    return best.resolved(training.switches, _undecided(best))
 
 
 def _default(view: GraphView, switch: str) -> bool:
@@ -95,13 +105,21 @@ def _default(view: GraphView, switch: str) -> bool:
     return bool(default.attr("value")) if default.op == "Const" else False
 
 
-def _improve(current: _Pass) -> _Pass:
-    """Flips one switch after the other where that leaves less training in the function."""
+def _improve(current: _Pass, better: Callable[[_Pass, _Pass], bool]) -> _Pass:
+    """Flips one switch after the other where the pass is the better for it."""
     for tensor in current.switches:
         flipped = current.flipped(tensor)
-        if flipped.training_marks() < current.training_marks():
+        if better(flipped, current):
             current = flipped
     return current
+
+
+def _less(one: _Pass, other: _Pass) -> bool:
+    return one.training_marks() < other.training_marks()
+
+
+def _more(one: _Pass, other: _Pass) -> bool:
+    return one.training_marks() > other.training_marks()
 
 
 def _undecided(chosen: _Pass) -> list[str]:
@@ -191,10 +209,11 @@ class _Pass:
             for node in self.needed_nodes.values()
         )
 
-    def resolved(self, notes: Sequence[str]) -> Resolved:
+    def resolved(self, training_switches: Mapping[str, bool], notes: Sequence[str]) -> Resolved:
         """Returns the function as data.
 
         Args:
+          training_switches: as of `Resolved`.
           notes: to add to those on training branches that were left out.
         """
         nodes = self.needed_nodes
@@ -211,6 +230,7 @@ class _Pass:
             },
             aliases=self.aliases,
             switches=self.switches,
+            training_switches=training_switches,
             notes=(*notes, *(note for name, note in self._left_out.items() if self._reads(name))),
         )
 

@@ -46,6 +46,12 @@ def placeholder(node: Node) -> Node:
     return dataclasses.replace(node, op="Placeholder", attrs=kept)
 
 
+def without_hints(node: Node) -> Node:
+    """Returns a node without the attributes that say where it lies and what shapes it had."""
+    attrs = {key: value for key, value in node.attrs.items() if not key.startswith("_")}
+    return dataclasses.replace(node, attrs=attrs)
+
+
 def read_instead(node: Node, handled: Any) -> Node:
     """Returns the op on a variable's value that means the same as an op on the variable.
 
@@ -58,7 +64,7 @@ def read_instead(node: Node, handled: Any) -> Node:
     if node.op == "ResourceGather":
         node = gather_of_value(node)
     op, inputs = _PLAIN_OPS.get(node.op, node.op), node.inputs
-    attrs = {key: value for key, value in node.attrs.items() if not key.startswith("_")}
+    attrs = dict(without_hints(node).attrs)
     if handled is not None:
         attrs["T"] = handled
     if node.op in ASSIGN_OPS:

@@ -1,4 +1,4 @@
-"""Reads a recorded reference: what the original network computed, written by the legacy world."""
+"""A recorded reference: what the original network computed, mostly in the legacy world."""
 
 from __future__ import annotations
 
@@ -6,32 +6,114 @@ import dataclasses
 import hashlib
 import json
 import os
+import tempfile
 from typing import Any, Mapping
 
 import numpy as np
 
 from slimfix.errors import UsageError, explain
+from slimfix.reference.optimizers import Optimizer
 
-FORMAT = 1
+FORMAT = 1  # Grows when a key goes or changes its meaning, not when one is added.
+_Arrays = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordedTrajectory:
+    """Steps of an optimizer, taken in turns on a few batches.
+
+    Attributes:
+      optimizer: what took them, from its initial state.
+      inputs: by tensor name, [batches, batch, ...].
+      targets: by tensor name of the output that is to come near them, [batches, batch, ...].
+      losses: float32 [steps], each before its step.
+      weights: by name, the variables that moved, after the last step.
+    """
+
+    optimizer: Optimizer
+    inputs: _Arrays
+    targets: _Arrays
+    losses: np.ndarray
+    weights: _Arrays
 
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
-    """Inputs and tensors of one run of the original network in inference mode.
+    """What the original network computed; the first three maps in inference mode.
 
     Attributes:
       path: the .npz file.
       versions: package versions it was recorded with, by package name; TensorFlow's among them.
-      switches: the value that was fed to each boolean switch, by tensor name.
+      switches: the value that was fed to each boolean switch in inference, by tensor name.
       inputs: value by tensor name, as fed.
       tensors: value by tensor name, as computed.
+      training: value by tensor name, in training mode on the same inputs, dropout off.
+      statistics: value by variable name, after one step of the update ops on these inputs.
+      cotangents: by tensor name of an output, what its gradients were taken with.
+      gradients: by name of variable or input, of sum(output * cotangent) in training mode.
+      trajectory: optimizer steps; None where none were recorded.
     """
 
     path: str
     versions: Mapping[str, str]
     switches: Mapping[str, bool]
-    inputs: Mapping[str, np.ndarray]
-    tensors: Mapping[str, np.ndarray]
+    inputs: _Arrays
+    tensors: _Arrays
+    training: _Arrays = dataclasses.field(default_factory=dict)
+    statistics: _Arrays = dataclasses.field(default_factory=dict)
+    cotangents: _Arrays = dataclasses.field(default_factory=dict)
+    gradients: _Arrays = dataclasses.field(default_factory=dict)
+    trajectory: RecordedTrajectory | None = None
+
+
+# Where the maps of a recording lie in the file.
+_ROOMS = {
+    "inputs": "input/",
+    "tensors": "tensor/",
+    "training": "training/tensor/",
+    "statistics": "training/statistic/",
+    "cotangents": "gradient/cotangent/",
+    "gradients": "gradient/value/",
+}
+_TRAJECTORY_ROOMS = {
+    "inputs": "trajectory/input/",
+    "targets": "trajectory/target/",
+    "weights": "trajectory/weight/",
+}
+_LOSSES = "trajectory/loss"
+
+
+def write_recording(recording: Recording) -> None:
+    """Writes a recording to its path, whole or not at all; one that is there is replaced."""
+    arrays: dict[str, Any] = _in_rooms(recording, _ROOMS)
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "versions": dict(recording.versions),
+        "switches": {name: bool(value) for name, value in recording.switches.items()},
+    }
+    if recording.trajectory is not None:
+        arrays.update(_in_rooms(recording.trajectory, _TRAJECTORY_ROOMS))
+        arrays[_LOSSES] = recording.trajectory.losses
+        header["optimizer"] = dataclasses.asdict(recording.trajectory.optimizer)
+    header["sha256"] = checksum(arrays)
+    arrays["recording"] = np.array(json.dumps(header, sort_keys=True))
+    folder = os.path.dirname(os.path.abspath(recording.path))
+    handle, temporary = tempfile.mkstemp(suffix=".npz", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+        os.replace(temporary, recording.path)
+    except BaseException:
+        os.remove(temporary)
+        raise
+
+
+def _in_rooms(record: Any, rooms: Mapping[str, str]) -> dict[str, np.ndarray]:
+    return {
+        room + name: np.asarray(value)
+        for field, room in rooms.items()
+        for name, value in getattr(record, field).items()
+    }
 
 
 def read_recording(path: str) -> Recording:
@@ -69,16 +151,24 @@ def read_recording(path: str) -> Recording:
     return _recording(path, header, arrays)
 
 
-def _recording(path: str, header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Recording:
-    def below(room: str) -> dict[str, np.ndarray]:
-        return {key[len(room) :]: value for key, value in arrays.items() if key.startswith(room)}
+def _recording(path: str, header: dict[str, Any], arrays: _Arrays) -> Recording:
+    def below(rooms: Mapping[str, str]) -> dict[str, dict[str, np.ndarray]]:
+        return {
+            field: {k[len(room) :]: value for k, value in arrays.items() if k.startswith(room)}
+            for field, room in rooms.items()
+        }
 
+    trajectory = None
+    if _LOSSES in arrays:
+        optimizer = Optimizer(**header["optimizer"])
+        rooms = below(_TRAJECTORY_ROOMS)
+        trajectory = RecordedTrajectory(optimizer, losses=arrays[_LOSSES], **rooms)
     return Recording(
         path=path,
         versions=header["versions"],
         switches=header["switches"],
-        inputs=below("input/"),
-        tensors=below("tensor/"),
+        trajectory=trajectory,
+        **below(_ROOMS),
     )
 
 

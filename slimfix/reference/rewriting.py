@@ -12,6 +12,7 @@ from typing import Any, Collection, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
+from slimfix.graphdef.variables import ASSIGN_OPS, PASSIVE_OPS, trace_variable
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.reference import plain_graph
 from slimfix.reference.channels_first import to_channels_last
@@ -28,10 +29,14 @@ def rewrite(
     fetches: Sequence[str],
     float64: bool,
     training: bool,
+    live: Collection[str] = (),
 ) -> tuple[dict[str, Node], dict[str, str]]:
     """Returns the nodes to run, by name, and the new name by the old one of renamed tensors.
 
-    Args: as of `reference.Original`.
+    Args:
+      view, feeds, fetches, float64, training: as of `original.Original`.
+      live: names of variables that stay variables; what assigns them does so, and what waits for
+        that goes on waiting.
     """
     in_mode, renamed = without_dropout(view) if training else in_inference_mode(view)
     original = {node.name: node for node in in_mode}
@@ -46,10 +51,15 @@ def rewrite(
             renamed[tensor] = output(fed)
     fed_nodes = {names.split_tensor_name(tensor)[0] for tensor in feeds}
     handles = plain_graph.find_handles(view.nodes)
-    waited_for = _may_die(view)
+    on_live = _nodes_on(view, live)
+    waited_for = _may_die(view) | _ends_of_updates(view, on_live)
     for name in _needed(original, renamed, fetches, {*fed_nodes, *nodes}, waited_for):
         if name in original and name not in fed_nodes:
-            plain = plain_graph.read_instead(original[name], handles.get(name))
+            node = original[name]
+            if name in on_live:
+                plain = plain_graph.without_hints(node)
+            else:
+                plain = plain_graph.read_instead(node, handles.get(name))
             nodes[name] = _reading(plain, renamed, waited_for)
     widened: dict[str, str] = {}
     if float64:
@@ -76,6 +86,28 @@ def _may_die(view: GraphView) -> set[str]:
     """
     switches = [node.name for node in view.nodes.values() if node.op in ("RefSwitch", "Switch")]
     return view.descendants(switches)
+
+
+def _nodes_on(view: GraphView, variables: Collection[str]) -> set[str]:
+    """Returns the names of the variables, and of the nodes that assign, read or hand them on."""
+    handing = [
+        node
+        for node in view.nodes.values()
+        if node.inputs and (node.op in ASSIGN_OPS or node.op in PASSIVE_OPS)
+    ]
+    on_them = [n.name for n in handing if trace_variable(view, n.inputs[0]) in variables]
+    return {*variables, *on_them}
+
+
+def _ends_of_updates(view: GraphView, nodes: Collection[str]) -> set[str]:
+    """Returns the assignments among some nodes, and what only waits for them or hands them on."""
+    assigning = [name for name in nodes if view.nodes[name].op in ASSIGN_OPS]
+
+    def passes(node: Node) -> bool:
+        return node.op == "NoOp" or node.op in ASSIGN_OPS or node.op in PASSIVE_OPS
+
+    below = view.descendants(assigning, stop=lambda node: not passes(node))
+    return {name for name in below if passes(view.nodes[name])}
 
 
 def _fed_placeholder(tensor: str, value: np.ndarray) -> Node:

@@ -1,0 +1,294 @@
+"""The original network in training: statistics after a step, gradients, optimizer steps.
+
+Its weights are variables of the graph that is run, so that TensorFlow's own optimizers and update
+ops work on them. Dropout drops nothing: two programs agree only without random numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from slimfix import names
+from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
+from slimfix.graphdef.control_flow import find_in_branches
+from slimfix.graphdef.updates import updates_run_by
+from slimfix.graphdef.variables import VARIABLE_OPS
+from slimfix.graphdef.view import GraphView
+from slimfix.network.trainable import find_trainable
+from slimfix.reference import plain_graph
+from slimfix.reference.optimizers import Optimizer, build_step
+from slimfix.reference.rewriting import last_name, rewrite
+
+_UPDATE_OPS = "update_ops"  # tf.GraphKeys.UPDATE_OPS
+_PENALTIES = "regularization_losses"  # tf.GraphKeys.REGULARIZATION_LOSSES
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedNetwork:
+    """What training needs to know of a network.
+
+    Attributes:
+      view: the whole graph.
+      meta_graph: MetaGraphDef, for its collections.
+      read: gives the value of a variable by its name.
+      inputs: tensor names that are fed.
+      outputs: tensor names.
+      switches: the value by tensor name of each switch in training.
+    """
+
+    view: GraphView
+    meta_graph: Any
+    read: Callable[[str], np.ndarray]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    switches: Mapping[str, bool]
+
+    def collection(self, key: str) -> list[str]:
+        """Returns the members of a collection of tensors or ops that are in the graph."""
+        members = self.meta_graph.collection_def[key].node_list.value
+        found = dict.fromkeys(members)
+        return [name for name in found if names.split_tensor_name(name)[0] in self.view]
+
+
+def find_layers(network: TrainedNetwork) -> list[BatchNormLayer]:
+    """Returns the batch norms that the outputs come through, in the order of the graph."""
+    ends = [names.split_tensor_name(tensor)[0] for tensor in network.outputs]
+    needed = network.view.ancestors(ends)
+    layers = find_batch_norm_layers(network.view)
+    return [layer for layer in layers if needed.intersection(layer.normalise_ops)]
+
+
+class TrainingGraph:
+    """A network in training mode and one precision, with its update ops, gradients and steps."""
+
+    def __init__(
+        self,
+        network: TrainedNetwork,
+        inputs: Mapping[str, np.ndarray],
+        float64: bool,
+        optimizer: Optimizer | None = None,
+    ):
+        """Builds the graph.
+
+        Args:
+          network: which.
+          inputs: value by tensor name; gives the sizes.
+          float64: as of `original.Original`.
+          optimizer: takes the steps of `TrainingRun.train`.
+        """
+        import tensorflow.compat.v1 as tf
+
+        view = network.view
+        layers = [layer for layer in find_layers(network) if layer.mode != "inference"]
+        self._live = sorted({name for layer in layers for name in layer.statistics if name in view})
+        updates = _find_updates(network, layers)
+        penalties = _find_penalties(network)
+        fetches = [*network.outputs, *penalties, *(f"{name}:0" for name in updates)]
+        feeds = {**network.switches, **inputs}
+        nodes, self._renamed = rewrite(view, feeds, fetches, float64, True, self._live)
+        stored = {
+            name: node
+            for name, node in nodes.items()
+            if plain_graph.is_stored(node) and name not in self._live
+        }
+        weights = [name for name, node in stored.items() if node.op in VARIABLE_OPS]
+        self.network = network
+        self.weights = tuple(weights)
+        self._widened = plain_graph.widened if float64 else np.asarray
+        self._constants = {n: s for n, s in stored.items() if n not in weights}
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self._variables = {name: self._variable(stored[name]) for name in weights}
+            reads = {name: variable.read_value() for name, variable in self._variables.items()}
+            plain = [plain_graph.placeholder(n) if n.name in stored else n for n in nodes.values()]
+            tf.import_graph_def(
+                plain_graph.to_graph_def(plain, float64),
+                {f"{name}:0": read for name, read in reads.items()},
+                name="",
+            )
+            self._updates = [self.graph.get_operation_by_name(name) for name in updates]
+            self._outputs = [self.tensor(tensor) for tensor in network.outputs]
+            self._build_gradients(reads, [self.tensor(tensor) for tensor in penalties], optimizer)
+            self._build_assignments()
+            self._initialize = tf.global_variables_initializer()
+
+    def tensor(self, name: str) -> Any:
+        """Returns the tensor that is run for one of the original graph."""
+        return self.graph.get_tensor_by_name(last_name(name, self._renamed))
+
+    @property
+    def trainable(self) -> tuple[str, ...]:
+        """Names of the variables that training moves by their gradient."""
+        return tuple(self._gradients)
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Names of the variables that update ops move."""
+        return tuple(self._live)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[TrainingRun]:
+        """Gives a run that begins with the network's own values."""
+        import tensorflow.compat.v1 as tf
+
+        # As it is: an optimizer that fuses two ops may round in another way.
+        as_it_is = tf.ConfigProto()
+        as_it_is.graph_options.rewrite_options.disable_meta_optimizer = True
+        with contextlib.closing(tf.Session(graph=self.graph, config=as_it_is)) as session:
+            session.run(self._initialize)
+            for name, (placeholder, assign) in self._assignments.items():
+                session.run(assign, {placeholder: self._widened(self.network.read(name))})
+            yield TrainingRun(self, session)
+
+    def _variable(self, node: Any) -> Any:
+        import tensorflow.compat.v1 as tf
+
+        value = self._widened(self.network.read(node.name))
+        # Filled later: a graph with all values in it may not be larger than 2 GB.
+        empty = tf.zeros(value.shape, value.dtype)
+        return tf.Variable(empty, trainable=False, use_resource=True)
+
+    def _build_gradients(
+        self, reads: Mapping[str, Any], penalties: Sequence[Any], optimizer: Optimizer | None
+    ) -> None:
+        import tensorflow.compat.v1 as tf
+
+        ends = [output for output in self._outputs if output.dtype.is_floating]
+        self.cotangents = [tf.placeholder(end.dtype, end.shape) for end in ends]
+        self.targets = [tf.placeholder(end.dtype, end.shape) for end in ends]
+        allowed = find_trainable(self.network.meta_graph)
+        trained = {
+            name: read
+            for name, read in reads.items()
+            if read.dtype.is_floating and (allowed is None or name in allowed)
+        }
+        fed = {tensor: self.tensor(tensor) for tensor in self.network.inputs}
+        sources = {**trained, **{t: x for t, x in fed.items() if x.dtype.is_floating}}
+        found = _gradients(ends, list(sources.values()), self.cotangents)
+        gradients = dict(zip(sources, found))
+        self._gradients = {name: gradients[name] for name in trained}
+        self._input_gradients = {n: g for n, g in gradients.items() if n not in trained}
+        errors = [tf.reduce_mean(tf.square(end - t)) for end, t in zip(ends, self.targets)]
+        self.loss = tf.add_n([*errors, *penalties])
+        if optimizer is not None:
+            steps = _gradients([self.loss], list(trained.values()), None)
+            self._step = build_step(optimizer, steps, [self._variables[name] for name in trained])
+
+    def _build_assignments(self) -> None:
+        import tensorflow.compat.v1 as tf
+
+        self._assignments: dict[str, Any] = {}
+        self._reads: dict[str, Any] = {}
+        for name, variable in self._variables.items():
+            value = tf.placeholder(variable.dtype.base_dtype, variable.shape)
+            self._assignments[name] = value, variable.assign(value, read_value=False)
+            self._reads[name] = variable.read_value()
+        for name in self._live:
+            handle = self.graph.get_tensor_by_name(f"{name}:0")
+            dtype = tf.as_dtype(self._widened(self.network.read(name)).dtype)
+            value = tf.placeholder(dtype)
+            if handle.dtype == tf.resource:
+                assign = tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+                self._reads[name] = tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype)
+            else:
+                assign = tf.raw_ops.Assign(ref=handle, value=value, validate_shape=False).op
+                self._reads[name] = handle
+            self._assignments[name] = value, assign
+
+
+class TrainingRun:
+    """One session: every step goes on from the one before."""
+
+    def __init__(self, graph: TrainingGraph, session: Any):
+        self._graph = graph
+        self._session = session
+        switches = graph.network.switches
+        self._fixed: dict[Any, Any] = {graph.tensor(n): value for n, value in switches.items()}
+        for name, node in graph._constants.items():
+            self._fixed[f"{name}:0"] = graph._widened(node.attr("value"))
+
+    def read(self, variables: Sequence[str]) -> dict[str, np.ndarray]:
+        """Returns the values that variables have now, by name."""
+        return dict(zip(variables, self._session.run([self._graph._reads[v] for v in variables])))
+
+    def forward(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns the outputs by name, and moves the statistics as the update ops do."""
+        graph = self._graph
+        values = self._session.run([graph._outputs, graph._updates], self._feed(inputs))[0]
+        return dict(zip(graph.network.outputs, values))
+
+    def gradients(
+        self, inputs: Mapping[str, np.ndarray], cotangents: Sequence[np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Returns the gradients of sum(output * cotangent), by name of variable or input.
+
+        Args:
+          inputs: value by tensor name.
+          cotangents: one for each floating-point output, of its shape.
+        """
+        graph = self._graph
+        wanted = {**graph._gradients, **graph._input_gradients}
+        return self._session.run(wanted, self._feed(inputs, zip(graph.cotangents, cotangents)))
+
+    def train(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
+        """Takes one optimizer step, moves the statistics, and returns the loss before it.
+
+        Args:
+          inputs: value by tensor name.
+          targets: one for each floating-point output; the loss is the sum of the mean squared
+            differences to them, and of the network's regularization losses.
+        """
+        graph = self._graph
+        feed = self._feed(inputs, zip(graph.targets, targets))
+        return float(self._session.run([graph.loss, graph._step, graph._updates], feed)[0])
+
+    def is_true(self, tensor: str) -> bool:
+        """Returns the value of a boolean that depends on switches alone."""
+        return bool(self._session.run(self._graph.tensor(tensor), self._fixed))
+
+    def _feed(self, inputs: Mapping[str, np.ndarray], more: Any = ()) -> dict[Any, Any]:
+        graph = self._graph
+        given = {graph.tensor(name): graph._widened(value) for name, value in inputs.items()}
+        return {**self._fixed, **given, **{key: graph._widened(value) for key, value in more}}
+
+
+def _gradients(ends: Sequence[Any], sources: Sequence[Any], cotangents: Any) -> list[Any]:
+    """Returns dense gradients; zeros where an end does not depend on a source."""
+    import tensorflow.compat.v1 as tf
+
+    found = tf.gradients(ends, sources, cotangents)
+    return [
+        tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
+        for gradient, source in zip(found, sources)
+    ]
+
+
+def _find_updates(network: TrainedNetwork, layers: Sequence[BatchNormLayer]) -> list[str]:
+    """Returns the names of the nodes to run so that every update of some layers runs once.
+
+    What lies in a branch runs with what leads out of it: an entry of UPDATE_OPS, or the output.
+    """
+    view = network.view
+    updates = {name for layer in layers for name in layer.update_ops}
+    members = [names.split_tensor_name(each)[0] for each in network.collection(_UPDATE_OPS)]
+    found = [name for name in members if updates & updates_run_by(view, name)]
+    inside = set(find_in_branches(view, updates))
+    return list(dict.fromkeys([*found, *sorted(updates - inside)]))
+
+
+def _find_penalties(network: TrainedNetwork) -> list[str]:
+    """Returns the regularization losses on variables that the outputs come from."""
+    view = network.view
+    ends = [names.split_tensor_name(tensor)[0] for tensor in network.outputs]
+    own = view.ancestors(ends, control=False)
+    found = []
+    for tensor in network.collection(_PENALTIES):
+        above = view.ancestors([names.split_tensor_name(tensor)[0]], control=False)
+        variables = {name for name in above if view.nodes[name].op in VARIABLE_OPS}
+        if variables and variables <= own:
+            found.append(tensor)
+    return found
