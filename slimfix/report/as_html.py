@@ -8,26 +8,20 @@ import string
 from typing import Iterable
 
 from slimfix.migration.account import VariableFate
-from slimfix.parity.result import LayerParity, Verdict
+from slimfix.parity.result import ParityResult
 from slimfix.report.cards import summary_cards
-from slimfix.report.formats import format_count, format_error, format_shape
+from slimfix.report.formats import format_shape
 from slimfix.report.groups import fate_word, group_notes
-from slimfix.report.markup import Cell, definitions, paragraphs, table
-from slimfix.report.plot import plot_errors, plot_legend, plot_remark
+from slimfix.report.html_layers import gradients_table, layers_table
+from slimfix.report.html_levels import level_strip
+from slimfix.report.html_reasons import note_group, reasons
+from slimfix.report.html_training import statistics_table, steps_table
+from slimfix.report.markup import Cell, definitions, paragraphs, section, table
+from slimfix.report.plots import draw_layers, draw_steps
 from slimfix.report.result import MigrationResult
-from slimfix.report.summary import describe_source, describe_verdict, worst_first
+from slimfix.report.summary import describe_source, describe_verdict
 
 _TEMPLATE = pathlib.Path(__file__).with_name("parity.html")
-_LAYER_HEADERS = (
-    "#",
-    "Layer",
-    "Kind",
-    "Shape",
-    "Float64 error",
-    "Float32 error, original",
-    "Float32 error, Keras",
-    "Verdict",
-)
 _VARIABLE_HEADERS = ("Variable", "Shape", "Type", "Role", "Fate", "Keras weights, or the reason")
 
 
@@ -43,47 +37,46 @@ def format_html(result: MigrationResult) -> str:
         checkpoint=html.escape(result.checkpoint),
         verdict=parity.verdict.value,
         sentences=paragraphs(describe_verdict(result)),
+        levels=level_strip(parity),
         cards=summary_cards(result),
-        plot=plot_errors(parity.layers),
-        legend=plot_legend(),
-        plot_remark=html.escape(plot_remark(parity.layers)),
-        layers=_layers(result),
-        weights=_different_weights(result),
-        notes=_notes(result),
-        variables=_variables(result.variables),
-        source=_source(result),
+        sections="\n".join(_sections(result)),
     )
 
 
-def _layers(result: MigrationResult) -> str:
+def _sections(result: MigrationResult) -> Iterable[str]:
     parity = result.parity
-    depth = {id(row): place for place, row in enumerate(parity.layers, 1)}
-    return table(
-        "Layers, worst first",
-        _LAYER_HEADERS,
-        (
-            _layer(row, depth[id(row)], row.tensor in parity.outputs)
-            for row in worst_first(parity.layers)
-        ),
-        heading=1,
+    yield section("What is not equal, and why", reasons(parity))
+    yield section("Error by depth", draw_layers(parity.layers, "plot", "Error by depth"))
+    yield section(
+        "Layers in inference (L1)",
+        layers_table("Layers, worst first", parity.layers, parity.outputs),
     )
+    yield from _training(parity)
+    yield section(
+        "Notes: what was taken for granted, and where training will differ from slim",
+        _notes(result),
+    )
+    yield section("Variables", _variables(result.variables))
+    yield section("Source and versions", _source(result))
 
 
-def _layer(row: LayerParity, depth: int, output: bool) -> list[Cell]:
-    detail = [f"tensor {row.tensor}"]
-    if not row.tensor.startswith(row.scope):
-        detail.insert(0, f"scope {row.scope}")
-    if output:
-        detail.append("output")
-    errors = (row.function_error, row.original_error, row.keras_error)
-    return [
-        Cell(str(depth), value=depth, css="number"),
-        Cell(row.layer, tuple(detail)),
-        Cell(row.kind),
-        Cell(format_shape(row.shape)),
-        *(Cell(format_error(error), value=error, css="number") for error in errors),
-        Cell(row.verdict.value, value=list(Verdict).index(row.verdict), css=row.verdict.value),
-    ]
+def _training(parity: ParityResult) -> Iterable[str]:
+    if parity.training is not None:
+        yield section(
+            "Layers in training mode (L2)",
+            draw_layers(parity.training, "training", "Error by depth in training mode"),
+            layers_table("Layers in training mode, worst first", parity.training),
+        )
+    yield section(
+        "Moving statistics, before and after one training step (L2)",
+        statistics_table(parity.statistics),
+    )
+    if parity.gradients is not None:
+        yield section("Gradients (L3)", gradients_table("Gradients, worst first", parity.gradients))
+    if parity.trajectory is not None:
+        yield section(
+            "Trajectory (L4)", draw_steps(parity.trajectory), steps_table(parity.trajectory)
+        )
 
 
 def _variables(variables: Iterable[VariableFate]) -> str:
@@ -101,25 +94,11 @@ def _variables(variables: Iterable[VariableFate]) -> str:
     return table("Variables of the checkpoint", _VARIABLE_HEADERS, rows)
 
 
-def _different_weights(result: MigrationResult) -> str:
-    lines = result.parity.weights.different + result.parity.settings.different
-    if not lines:
-        return ""
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return (
-        f"<h2>Weights that are not bit-equal, settings that are not as planned</h2><ul>{items}</ul>"
-    )
-
-
 def _notes(result: MigrationResult) -> str:
     groups = group_notes(result.notes)
     if not groups:
         return "<p>Nothing is known that would make training differ from slim.</p>"
-    return "\n".join(
-        f"<p>{html.escape(group.note)}<br><small>In {format_count(len(group.scopes), 'scope')}: "
-        f"{html.escape(', '.join(group.scopes))}</small></p>"
-        for group in groups
-    )
+    return "\n".join(note_group(group, "scope") for group in groups)
 
 
 def _source(result: MigrationResult) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
-from typing import Any
+from typing import Any, Sequence
 
 from slimfix.migration.account import VariableFate
 from slimfix.parity.result import LayerParity
 from slimfix.report.groups import fate_word, group_notes, group_variables
+from slimfix.report.json_rows import (
+    diagnosis_json,
+    layer_json,
+    level_json,
+    statistic_json,
+    trajectory_json,
+)
+from slimfix.report.levels import every_level
 from slimfix.report.result import MigrationResult
 
 FORMAT = 1  # Grows when a key changes its meaning or goes; new keys alone leave it as it is.
@@ -58,7 +65,19 @@ def _document(result: MigrationResult) -> dict[str, Any]:
             "equal": parity.settings.compared - len(parity.settings.different),
             "different": list(parity.settings.different),
         },
-        "layers": [_layer(row, row.tensor in parity.outputs) for row in parity.layers],
+        "levels": {
+            level.value: None if record is None else level_json(record)
+            for level, record in every_level(parity).items()
+        },
+        "layers": [
+            {**layer_json(row), "output": row.tensor in parity.outputs} for row in parity.layers
+        ],
+        "statistics": [statistic_json(row) for row in parity.statistics],
+        "training": _rows(parity.training),
+        "gradients": _rows(parity.gradients),
+        "trajectory": None if parity.trajectory is None else trajectory_json(parity.trajectory),
+        "diagnosis": None if parity.diagnosis is None else diagnosis_json(parity.diagnosis),
+        "unmatched": list(parity.unmatched),
         "reference": {
             "description": parity.reference.description,
             "recorded_tensors": parity.reference.recorded_tensors,
@@ -69,6 +88,7 @@ def _document(result: MigrationResult) -> dict[str, Any]:
             for group in group_notes(result.notes)
         ],
         "files": dict(result.files),
+        "checksums": dict(result.checksums),
         "versions": dict(sorted(parity.versions.items())),
     }
 
@@ -85,21 +105,5 @@ def _variable(fate: VariableFate) -> dict[str, Any]:
     }
 
 
-def _layer(row: LayerParity, output: bool) -> dict[str, Any]:
-    return {
-        "layer": row.layer,
-        "scope": row.scope,
-        "kind": row.kind,
-        "tensor": row.tensor,
-        "shape": [int(size) for size in row.shape],
-        "output": output,
-        "scale": _finite(row.scale),
-        "function_error": _finite(row.function_error),
-        "original_error": _finite(row.original_error),
-        "keras_error": _finite(row.keras_error),
-        "verdict": row.verdict.value,
-    }
-
-
-def _finite(number: float) -> float | None:
-    return float(number) if math.isfinite(number) else None
+def _rows(rows: Sequence[LayerParity] | None) -> list[dict[str, Any]] | None:
+    return None if rows is None else [layer_json(row) for row in rows]

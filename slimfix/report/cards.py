@@ -6,8 +6,8 @@ from slimfix.parity.result import Verdict
 from slimfix.report.formats import format_error
 from slimfix.report.groups import group_variables
 from slimfix.report.markup import card
+from slimfix.report.order import worst_output
 from slimfix.report.result import MigrationResult
-from slimfix.report.summary import worst_output
 
 
 def summary_cards(result: MigrationResult) -> str:

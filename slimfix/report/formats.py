@@ -12,6 +12,18 @@ def format_error(error: float) -> str:
     return f"{error:.1e}"
 
 
+def format_ulps(ulps: float) -> str:
+    """Returns an error in units in the last place as short text, e.g. '1.5' or '1.2e+05'."""
+    if ulps == 0:
+        return "0"
+    return f"{ulps:.1f}" if ulps < 1000 else f"{ulps:.1e}"
+
+
+def format_value(value: float) -> str:
+    """Returns a value in its own unit, four digits of it."""
+    return f"{value:.4g}"
+
+
 def format_shape(shape: Iterable[int | None]) -> str:
     """Returns '[8,10]'; an unknown size reads '?'."""
     return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
 from slimfix.migration.account import VariableFate
+from slimfix.parity.result import ParityResult, StatisticParity, Verdict
+
+_UNKNOWN = "the cause is not known"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Account:
 
 @dataclasses.dataclass(frozen=True)
 class NoteGroup:
-    """One note on training and every scope that it was made for, in data-flow order."""
+    """One note and every scope, layer or variable that it was made for, in data-flow order."""
 
     note: str
     scopes: tuple[str, ...]
@@ -78,3 +81,23 @@ def group_notes(notes: Sequence[str]) -> tuple[NoteGroup, ...]:
         )
         for shared, members in groups.items()
     )
+
+
+def group_reasons(statistics: Iterable[StatisticParity]) -> tuple[NoteGroup, ...]:
+    """Returns each reason that moving statistics state, once, with the variables it is for."""
+    return _group((row.reason, row.variable) for row in statistics if row.reason)
+
+
+def group_causes(parity: ParityResult) -> tuple[NoteGroup, ...]:
+    """Returns each cause of degraded rows once, with their layers; level by level."""
+    rows = (*parity.layers, *(parity.training or ()), *(parity.gradients or ()))
+    return _group(
+        (row.cause or _UNKNOWN, row.layer) for row in rows if row.verdict is Verdict.DEGRADED
+    )
+
+
+def _group(pairs: Iterable[tuple[str, str]]) -> tuple[NoteGroup, ...]:
+    groups: dict[str, dict[str, None]] = {}
+    for note, name in pairs:
+        groups.setdefault(note, {})[name] = None
+    return tuple(NoteGroup(note, tuple(names)) for note, names in groups.items())

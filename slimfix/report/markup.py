@@ -71,6 +71,37 @@ def card(title: str, figure: str, lines: Iterable[str], css: str = "") -> str:
     )
 
 
+def plot_figure(label: str, drawing: str, legend: str, caption: str) -> str:
+    """Returns a drawing in a box that scrolls, over its legend and caption.
+
+    Args:
+      label, caption: text.
+      drawing, legend: HTML.
+    """
+    return (
+        f'<figure>\n<div class="box plot" tabindex="0" role="region" '
+        f'aria-label="Plot: {html.escape(label)}">\n{drawing}\n</div>\n'
+        f"<figcaption>\n{legend}\n<small>{html.escape(caption)}</small>\n</figcaption>\n</figure>"
+    )
+
+
+def section(title: str, *parts: str) -> str:
+    """Returns a heading and below it the parts, which are HTML; '' if all of these are empty."""
+    body = "\n".join(part for part in parts if part)
+    return f"<h2>{html.escape(title)}</h2>\n{body}" if body else ""
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """Returns a list, one item a line; '' where there is none."""
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def note(text: str, where: str) -> str:
+    """Returns a paragraph with a smaller line below it."""
+    return f"<p>{html.escape(text)}<br><small>{html.escape(where)}</small></p>"
+
+
 def paragraphs(lines: Iterable[str]) -> str:
     """Returns one paragraph a line."""
     return "\n".join(f"<p>{html.escape(line)}</p>" for line in lines)

@@ -23,6 +23,8 @@ class MigrationResult:
       notes: 'scope: note' lines where training will differ from slim.
       parity: the proof.
       files: what each written file is, by its path.
+      checksums: sha256, 64 hexadecimal digits, of each file that was read or proved, by its path:
+        the Keras model, the graph, the checkpoint's index and data.
     """
 
     checkpoint: str
@@ -34,3 +36,4 @@ class MigrationResult:
     notes: tuple[str, ...]
     parity: ParityResult
     files: Mapping[str, str]
+    checksums: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Sequence
-
 from slimfix.parity.result import ParityResult, Verdict
-from slimfix.report.formats import format_count, format_error, format_shape
+from slimfix.report.columns import Column, Paint, Row, lay_out
+from slimfix.report.formats import format_error, format_shape, format_ulps
 from slimfix.report.groups import group_notes, group_variables
-from slimfix.report.layer_table import layer_table
+from slimfix.report.layer_table import gradient_table, layer_table
+from slimfix.report.levels import TITLES, every_level, format_compared, format_worst
+from slimfix.report.order import worst_output
+from slimfix.report.reasons import degraded, group_lines, likely_cause, not_compared, statistics
 from slimfix.report.result import MigrationResult
-from slimfix.report.summary import describe_source, describe_verdict, worst_output
+from slimfix.report.summary import describe_source, describe_verdict
 from slimfix.report.text import fields, wrap
+from slimfix.report.training_tables import statistics_table, step_table
 
-_SCOPES_SHOWN = 6
+_FEW = 5  # Rows of the tables that go beyond inference.
+_STEPS = 8
 _COLOURS = {
     Verdict.IDENTICAL: "32",
     Verdict.EQUIVALENT: "32",
     Verdict.DEGRADED: "33",
+    Verdict.EXPLAINED: "36",
     Verdict.DIFFERENT: "31;1",
 }
 _BOLD = "1"
@@ -39,20 +44,58 @@ def format_terminal(result: MigrationResult, colour: bool = False, rows: int = 1
     def paint_verdict(text: str, verdict: Verdict) -> str:
         return paint(text, _COLOURS[verdict])
 
-    verdict = result.parity.verdict
-    word = paint_verdict(verdict.value.upper(), verdict)
-    sections: Sequence[tuple[str, list[str]]] = (
+    parity = result.parity
+    word = paint_verdict(parity.verdict.value.upper(), parity.verdict)
+    sections: tuple[tuple[str, list[str]], ...] = (
         ("Source", fields(describe_source(result))),
         ("Variables accounted for", _variables(result)),
-        ("Weights and settings", _weights(result.parity, rows)),
-        ("Layers, worst first", layer_table(result.parity, rows, paint_verdict)),
-        ("Output", _output(result.parity)),
-        ("Notes", _notes(result)),
+        ("Levels", _levels(parity, paint_verdict)),
+        ("Weights and settings (L0)", _weights(parity, rows)),
+        (
+            "Layers, worst first (L1)",
+            layer_table(parity.layers, rows, paint_verdict, parity.outputs),
+        ),
+        ("Output", _output(parity)),
+        *_training(parity, min(rows, _FEW), paint_verdict),
+        ("Likely cause", likely_cause(parity.diagnosis)),
+        ("Why float32 is worse", degraded(parity)),
+        ("Not compared", not_compared(parity)),
+        ("Notes", group_lines(group_notes(result.notes), "scope")),
         (f"Verdict: {word}", [line for text in describe_verdict(result) for line in wrap(text)]),
         ("Files written", fields(result.files.items())),
     )
     blocks = ["\n".join([paint(title, _BOLD), *lines]) for title, lines in sections if lines]
     return "\n\n".join(blocks) + "\n"
+
+
+def _training(parity: ParityResult, shown: int, paint: Paint) -> list[tuple[str, list[str]]]:
+    sections = []
+    if parity.training is not None:
+        table = layer_table(parity.training, shown, paint)
+        sections.append(("Layers in training mode, worst first (L2)", table))
+    if parity.training is not None or any(row.reason for row in parity.statistics):
+        table = statistics_table(parity.statistics, shown, paint)
+        sections.append(("Moving statistics, worst first (L2)", table + statistics(parity)))
+    if parity.gradients is not None:
+        table = gradient_table(parity.gradients, shown, paint)
+        sections.append(("Gradients, worst first (L3)", table))
+    if parity.trajectory is not None:
+        sections.append(("Steps (L4)", step_table(parity.trajectory, _STEPS, paint)))
+    return sections
+
+
+def _levels(parity: ParityResult, paint: Paint) -> list[str]:
+    columns = (Column(""), Column("what"), Column("compared"), Column("worst float64", right=True))
+    rows = []
+    for level, record in every_level(parity).items():
+        cells = (level.value, TITLES[level])
+        if record is None:
+            rows.append(Row((*cells, "not run", ""), None))
+        else:
+            rows.append(
+                Row((*cells, format_compared(record), format_worst(record)), record.verdict)
+            )
+    return lay_out(columns, rows, paint)
 
 
 def _variables(result: MigrationResult) -> list[str]:
@@ -90,20 +133,6 @@ def _output(parity: ParityResult) -> list[str]:
     return wrap(
         f"{which}'{row.tensor}' {format_shape(row.shape)}: {row.verdict.value}; error in float64 "
         f"{format_error(row.function_error)}; in float32 {format_error(row.original_error)} "
-        f"original, {format_error(row.keras_error)} Keras"
+        f"original ({format_ulps(row.original_ulps)} ulp), {format_error(row.keras_error)} Keras "
+        f"({format_ulps(row.keras_ulps)} ulp)"
     )
-
-
-def _notes(result: MigrationResult) -> list[str]:
-    lines = []
-    for group in group_notes(result.notes):
-        scopes = ", ".join(f"'{scope}'" for scope in group.scopes[:_SCOPES_SHOWN])
-        more = len(group.scopes) - _SCOPES_SHOWN
-        lines += wrap(group.note)
-        lines += wrap(
-            f"in {format_count(len(group.scopes), 'scope')}: {scopes}"
-            + (f" and {more} more" if more > 0 else ""),
-            "    ",
-            "      ",
-        )
-    return lines

@@ -9,9 +9,11 @@ import re
 
 import pytest
 
+from slimfix.parity.result import Verdict
 from slimfix.report import format_html
 from slimfix.report.axis import fit_axis
-from slimfix.report.plot import plot_errors, plot_remark
+from slimfix.report.plot import draw_plot, plot_remark
+from slimfix.report.plots import draw_steps, plot_layers
 
 VOID = {"meta", "br", "wbr"}
 
@@ -64,10 +66,19 @@ def test_page_refuses_crossed_tags():
         Page("<div><p>left open</p>")
 
 
-@pytest.mark.parametrize("name", ["passing", "failing"])
-def test_page_is_well_formed_and_has_its_structure(name, request):
+@pytest.mark.parametrize(
+    ("name", "titles"),
+    # The page's, each plot's, and three errors of each layer and of each step's loss and weight.
+    [
+        ("passing", 2 + 3 * 6),
+        ("failing", 2 + 3 * 6),
+        ("trained", 5 + 3 * (6 + 2 + 20 + 20)),
+        ("astray", 5 + 3 * (6 + 2 + 20 + 20)),
+    ],
+)
+def test_page_is_well_formed_and_has_its_structure(name, titles, request):
     page = Page(format_html(request.getfixturevalue(name)))
-    assert [len(page.named(tag)) for tag in ("html", "h1", "main", "title")] == [1, 1, 1, 2 + 18]
+    assert [len(page.named(tag)) for tag in ("html", "h1", "main", "title")] == [1, 1, 1, titles]
     assert page.named("html")[0]["lang"] == "en"
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.named(
         "meta"
@@ -75,12 +86,14 @@ def test_page_is_well_formed_and_has_its_structure(name, request):
     assert all(heading["scope"] in ("col", "row") for heading in page.named("th"))
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert sorted(ids) == sorted(set(ids))
-    plot = page.named("svg")[0]
-    assert plot["role"] == "img" and set(plot["aria-labelledby"].split()) == set(ids)
+    plots = [plot for plot in page.named("svg") if "role" in plot]
+    assert {plot["role"] for plot in plots} == {"img"}
+    assert sorted(ids) == sorted(id for plot in plots for id in plot["aria-labelledby"].split())
 
 
-def test_page_loads_nothing(failing):
-    text = format_html(failing)
+@pytest.mark.parametrize("name", ["failing", "astray"])
+def test_page_loads_nothing(name, request):
+    text = format_html(request.getfixturevalue(name))
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"// .*", "", text))
     loaded = {"src", "href", "srcset", "data", "action"}
     assert not [tag for tag, attributes in Page(text).tags if loaded & set(attributes)]
@@ -110,10 +123,11 @@ def hostile(value):
     return value
 
 
-def test_every_string_of_the_result_is_escaped(failing):
-    page = Page(format_html(hostile(failing)))
+@pytest.mark.parametrize(("name", "strings"), [("failing", 50), ("astray", 150)])
+def test_every_string_of_the_result_is_escaped(name, strings, request):
+    page = Page(format_html(hostile(request.getfixturevalue(name))))
     assert not page.named("img")
-    assert page.text.count("<img src=x onerror=alert(1)>") > 50
+    assert page.text.count("<img src=x onerror=alert(1)>") > strings
 
 
 def test_dollar_signs_in_names_are_not_filled_in(passing):
@@ -131,12 +145,12 @@ def test_layer_table(failing):
         "Dense",
         "[8,10]",
         "3.7e-01",
-        "5.3e-07",
-        "3.8e-01",
+        "5.3e-07|4.4 ulp",
+        "3.8e-01|4.9 ulp",
         "different",
     ]
-    assert layers[2][4:7] == ["nan", "4.1e-07", "inf"]
-    assert layers[6][4:7] == ["0", "0", "0"]
+    assert layers[2][4:7] == ["nan", "4.1e-07|3.4 ulp", "inf|3.3 ulp"]
+    assert layers[6][4:7] == ["0", "0|0 ulp", "0|0 ulp"]
 
 
 def test_scope_is_told_where_the_tensor_does_not_tell_it(passing):
@@ -219,22 +233,192 @@ def test_axis_of_few_or_wild_errors_is_finite(errors):
     assert len(axis.ticks()) <= 13
 
 
+def drawn_from(layers):
+    return plot_layers(layers, "plot", "Error by depth")
+
+
 def test_plot_says_how_zero_is_drawn(passing, failing):
     zero = "Errors of exactly 0 are drawn on the bottom line."
-    assert plot_remark(passing.parity.layers) == zero
-    assert plot_remark(passing.parity.layers[1:]) == ""
+    assert plot_remark(drawn_from(passing.parity.layers)) == zero
+    assert plot_remark(drawn_from(passing.parity.layers[1:])) == ""
     assert (
-        plot_remark(failing.parity.layers) == zero + " NaN and infinity are drawn on the top line."
+        plot_remark(drawn_from(failing.parity.layers))
+        == zero + " NaN and infinity are drawn on the top line."
     )
     assert zero in Page(format_html(passing)).text
 
 
 def test_plot_marks_each_error_once_and_the_first_difference(passing, failing):
-    drawn = plot_errors(failing.parity.layers)
+    drawn = draw_plot(drawn_from(failing.parity.layers))
     assert [drawn.count(f'class="mark {css}"') for css in ("float64", "original", "keras")] == [
         6
     ] * 3
     assert drawn.count(">first difference<") == 1
-    assert ">first difference<" not in plot_errors(passing.parity.layers)
+    assert ">first difference<" not in draw_plot(drawn_from(passing.parity.layers))
     assert "<title>net__logits: Keras in float32: 3.8e-01</title>" in drawn
     assert "Keras in float64: the function: nan; original in float32: 5.7e-07;" in drawn
+
+
+def test_a_plot_of_nothing_is_drawn():
+    drawn = draw_plot(drawn_from(()))
+    assert "0 layers. Largest errors: Keras in float64: the function: 0;" in drawn
+
+
+def test_plots_of_steps(astray):
+    drawn = draw_steps(astray.parity.trajectory)
+    assert drawn.count('<svg viewBox="0 0 760 340"') == 2
+    assert drawn.count(">first difference<") == 2
+    assert "<title>step 5: Keras in float64: the function: 1.5e-02</title>" in drawn
+    assert "<title>step 20: original in float32: 2.6e-06</title>" in drawn  # The loss.
+    assert "<title>step 20: original in float32: 4.6e-06</title>" in drawn  # The weights.
+
+
+def strip(result):
+    text = format_html(result)
+    items = text[text.index('<ol class="levels"') : text.index("</ol>")].split("<li")[1:]
+    return [re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", "<li" + item)).strip() for item in items]
+
+
+def test_strip_of_levels(passing, trained):
+    assert strip(trained) == [
+        "L0 weights and settings identical 30 weights and settings",
+        "L1 inference, layer by layer degraded 6 layers, worst float64 error 2.3e-15",
+        "L2 training mode, one step explained 6 layers and statistics, worst float64 error 3.4e-15",
+        "L3 gradients equivalent 3 gradients, worst float64 error 3.7e-15",
+        "L4 many optimizer steps equivalent 20 steps, worst float64 error 2.2e-14",
+    ]
+    assert strip(passing)[2:] == [
+        "L2 training mode, one step not run",
+        "L3 gradients not run",
+        "L4 many optimizer steps not run",
+    ]
+
+
+def tables(result):
+    """The rows of each table, by its caption."""
+    text = format_html(result)
+    captions = re.findall(r"<caption>([^<]*)</caption>", text)
+    found = Page(text).tables
+    assert len(captions) == len(set(captions)) == len(found)
+    return dict(zip(captions, found))
+
+
+def test_levels_that_did_not_run_have_no_table(passing, trained):
+    assert [*tables(passing)] == ["Layers, worst first", "Variables of the checkpoint"]
+    assert [caption.split(",")[0] for caption in tables(trained)] == [
+        "Layers",
+        "Layers in training mode",
+        "Mean over the channels",
+        "Gradients",
+        "Momentum(learning_rate=0.01",
+        "Variables of the checkpoint",
+    ]
+
+
+def test_table_of_statistics(astray):
+    rows = tables(astray)["Mean over the channels, and their range"]
+    assert rows[0][:6] == [
+        "Moving statistic",
+        "Checkpoint",
+        "Keras file",
+        "After one step, original",
+        "After one step, Keras",
+        "N",
+    ]
+    assert rows[2] == [
+        "net/bn1/moving_variance|net__bn1/moving_variance",
+        "2.5|2.25 to 3.25",
+        "2.5|2.25 to 3.25",
+        "2.625|2.375 to 3.375",
+        "2.562|2.312 to 3.312",
+        "240",
+        "4.2e-03",
+        "1.6e-15",
+        "explained",
+        "Keras moves towards the plain variance, slim's fused op towards N/(N-1) times it",
+    ]
+    assert [row[0].partition("|")[0] for row in rows[1:]] == [
+        "net/bn2/moving_variance",
+        "net/bn1/moving_variance",
+        "net/bn1/moving_mean",
+        "net/bn2/moving_mean",
+    ]
+    assert rows[4][5] == "-"
+
+
+def test_statistics_without_a_step(trained):
+    row = dataclasses.replace(
+        trained.parity.statistics[0],
+        original_after=None,
+        keras_after=None,
+        function_error=None,
+        unexplained_error=None,
+    )
+    parity = dataclasses.replace(trained.parity, statistics=(row,))
+    found = tables(dataclasses.replace(trained, parity=parity))
+    cells = found["Mean over the channels, and their range"][1]
+    assert cells[3:8] == ["-", "-", "240", "-", "-"]
+
+
+def test_table_of_gradients(astray):
+    rows = tables(astray)["Gradients, worst first"]
+    assert rows[0][1] == "Gradient of"
+    assert rows[1] == [
+        "2",
+        "net/bn1/beta|layer net__bn1|2 channels zero everywhere, not compared",
+        "beta",
+        "[4]",
+        "8.3e-03",
+        "6.7e-07|3.2 ulp",
+        "8.7e-03|1.2e+03 ulp",
+        "different",
+    ]
+
+
+def test_table_of_steps_has_them_all(astray):
+    rows = tables(astray)[
+        "Momentum(learning_rate=0.01, momentum=0.9), minimising the mean square of "
+        "&#x27;net/logits/out:0&#x27;"
+    ]
+    assert len(rows) == 1 + 20
+    assert rows[5] == [
+        "5", "1.875", "1.5e-02", "6.5e-07", "1.5e-02", "1.5e-02", "1.2e-06", "1.5e-02",
+        "net/conv2/weights", "different",
+    ]  # fmt: skip
+
+
+def test_what_is_not_equal_and_why(passing, astray):
+    text = Page(format_html(astray)).text
+    for sentence in (
+        "The difference shows first at level L2, in layer 'net__logits', 'net/logits/out:0' in the "
+        "original.",
+        "3 hypotheses tried; it is explained by: epsilon 0.001 in place of 1e-05.",
+        "More float32 error: channels nearly cancel out: the largest term is 310 times their sum.",
+        "2 tensors of the original without a layer of that name in the Keras model",
+        "net/bn1/gone:0, net/<u>/gone:0",
+        "3 of net__hostile",
+        "cause: channels nearly cancel out",
+        "3 channels zero everywhere, not compared",
+    ):
+        assert sentence in text
+    assert tables(astray)["What was tried"][1:] == [
+        ["epsilon 0.001 in place of 1e-05", "1.5e-15", "yes"],
+        ["gamma <s>left out</s>", "5.7e-03", "no"],
+        ["another axis", "does not apply", "no"],
+    ]
+    equal = [dataclasses.replace(row, verdict=Verdict.EQUIVALENT) for row in passing.parity.layers]
+    parity = dataclasses.replace(passing.parity, layers=tuple(equal))
+    text = Page(format_html(dataclasses.replace(passing, parity=parity))).text
+    assert "Nothing is different, and no layer rounds more than the original." in text
+
+
+def test_verdict_explained_has_its_colour(trained):
+    text = format_html(trained)
+    assert '<header class="explained">' in text and '<td class="explained" data-value=' in text
+    for verdict in Verdict:
+        assert f".{verdict.value}" in text
+        assert f"td.{verdict.value}" in text
+
+
+def test_checksums_are_listed(trained):
+    assert "9e1d" * 16 + " runs/model.ckpt-100.index" in Page(format_html(trained)).text
