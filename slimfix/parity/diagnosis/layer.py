@@ -1,0 +1,98 @@
+"""Tries every guess on the first layer that computes something else than the original."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import Any, Callable, Iterable, Iterator, Mapping
+
+import numpy as np
+
+from slimfix.migration.conversion import Migration
+from slimfix.parity.diagnosis.activation import guess_activation
+from slimfix.parity.diagnosis.batch_norm import guess_batch_norm
+from slimfix.parity.diagnosis.hypothesis import Guesses, Hypothesis, try_out
+from slimfix.parity.diagnosis.kernel import guess_bias, guess_kernel
+from slimfix.parity.diagnosis.mode import guess_dropout
+from slimfix.parity.diagnosis.order_of_axes import guess_order
+from slimfix.parity.diagnosis.plan import guess_pattern, guess_settings, guess_whole
+from slimfix.parity.diagnosis.pooling import guess_pooling
+from slimfix.parity.diagnosis.preprocessing import guess_preprocessing
+from slimfix.parity.diagnosis.resizing import guess_resizing
+from slimfix.parity.diagnosis.segment import Segment, find_segment
+from slimfix.parity.diagnosis.structure import guess_argument_order, guess_extra, guess_reading
+from slimfix.parity.diagnosis.value import guess_origin, guess_values
+from slimfix.parity.diagnosis.window import guess_window
+from slimfix.parity.result import Diagnosis, LayerParity, Level, Trial
+
+_OF_A_STEP: tuple[Guesses, ...] = (
+    guess_batch_norm,
+    guess_dropout,
+    guess_origin,
+    guess_window,
+    guess_pooling,
+    guess_kernel,
+    guess_bias,
+    guess_activation,
+    guess_order,
+    guess_resizing,
+    guess_argument_order,
+)
+_OF_ALL: tuple[Callable[[Segment], Iterable[Hypothesis]], ...] = (
+    guess_extra,
+    guess_reading,
+    guess_preprocessing,
+)
+
+
+def diagnose(
+    model: Any,
+    migration: Migration,
+    feeds: Mapping[str, Any],
+    keras_inputs: Mapping[str, np.ndarray],
+    row: LayerParity,
+) -> Diagnosis:
+    """Returns what was tried; see `diagnose_layer`.
+
+    What is more general than a fault of one kind, such as that the values of the checkpoint would
+    fit, is tried only where no such fault explains the difference.
+    """
+    segment = find_segment(model, migration, feeds, keras_inputs, row)
+    trials = [try_out(segment, hypothesis) for hypothesis in _special(segment)]
+    if not any(trial.fits for trial in trials):
+        trials += _until_one_fits(segment)
+    return Diagnosis(Level.INFERENCE, row.layer, row.tensor, tuple(trials))
+
+
+def _special(segment: Segment) -> Iterator[Hypothesis]:
+    for guesses in _OF_A_STEP:
+        yield from _of_each_step(segment, guesses)
+    for of_all in _OF_ALL:
+        yield from of_all(segment)
+
+
+def _general(segment: Segment) -> Iterator[Iterable[Hypothesis]]:
+    yield _of_each_step(segment, guess_values)
+    yield _of_each_step(segment, guess_settings)
+    yield guess_pattern(segment)
+    yield guess_whole(segment)
+
+
+def _until_one_fits(segment: Segment) -> list[Trial]:
+    trials: list[Trial] = []
+    for hypothesis in itertools.chain.from_iterable(_general(segment)):
+        trials.append(try_out(segment, hypothesis))
+        if trials[-1].fits:
+            break
+    return trials
+
+
+def _of_each_step(segment: Segment, guesses: Guesses) -> Iterator[Hypothesis]:
+    """Yields the guesses about each step, which is named where there are several."""
+    steps = segment.chain.steps
+    for index, step in enumerate(steps):
+        for hypothesis in guesses(segment, index):
+            if len(steps) > 1:
+                text = f"'{step.name}': {hypothesis.text}"
+                hypothesis = dataclasses.replace(hypothesis, text=text)
+            yield hypothesis
