@@ -14,7 +14,7 @@ from slimfix.report.formats import format_count
 from slimfix.report.groups import NoteGroup, group_causes, group_reasons
 from slimfix.report.markup import Cell, bullets, note, paragraphs, table
 
-_HEADERS = ("Hypothesis", "Float64 error once mended", "Explains it")
+_HEADERS = ("Hypothesis", "Explains it", "Float64 error once mended")
 
 
 def reasons(parity: ParityResult) -> str:
@@ -47,8 +47,8 @@ def _diagnosis(diagnosis: Diagnosis | None) -> str:
     rows = [
         [
             Cell(trial.hypothesis, css="long"),
-            Cell(describe_trial(trial), value=trial.error, css="number"),
             Cell("yes" if trial.fits else "no", css="good" if trial.fits else ""),
+            Cell(describe_trial(trial), value=trial.error, css="number"),
         ]
         for trial in diagnosis.trials
     ]

@@ -76,6 +76,6 @@ def _step(step: StepParity) -> list[Cell]:
         Cell(str(step.step), value=step.step, css="number"),
         Cell(format_value(step.loss), value=step.loss, css="number"),
         *(error_cell(error) for error in (*step.loss_errors, *step.weight_errors)),
-        Cell(step.worst_weight),
+        Cell(step.worst_weight, css="long"),
         verdict_cell(step.verdict),
     ]
