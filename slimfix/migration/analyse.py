@@ -12,7 +12,7 @@ from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, expla
 from slimfix.graphdef.variables import gather_of_value
 from slimfix.graphdef.view import Node
 from slimfix.migration.function import Function, Shape
-from slimfix.migration.inference import BATCH_NORM
+from slimfix.network.inference import BATCH_NORM
 from slimfix.network.resolve import DROPOUT, Resolved
 from slimfix.network.weights import Weights
 

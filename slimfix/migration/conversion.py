@@ -11,35 +11,30 @@ import numpy as np
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
-from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
-from slimfix.graphdef.partitioned import find_joined
+from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
 from slimfix.migration.analyse import analyse
 from slimfix.migration.build import Probe, build_model, find_probes, load_weights
 from slimfix.migration.channels_last import channels_last
-from slimfix.migration.checkpoint_checks import check_statistics, check_variables
+from slimfix.migration.checkpoint_checks import check_statistics
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.exact import find_exact, loading_notes
 from slimfix.migration.function import Function, Shape
-from slimfix.migration.function_checks import (
-    check_computed,
-    check_control_flow,
-    check_fed,
-    check_inference,
-    check_numbers,
-    check_outputs,
-)
-from slimfix.migration.inference import BATCH_NORM, in_inference_mode
+from slimfix.migration.function_checks import check_computed, check_numbers
 from slimfix.migration.planner import Planner, layer_name, plan_model
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
+from slimfix.network.checks import check_inference
 from slimfix.network.fed import read_fed
-from slimfix.network.resolve import Resolved, resolve
-from slimfix.network.signature import Signature, find_signature
+from slimfix.network.inference import BATCH_NORM
+from slimfix.network.reading import read_network
+from slimfix.network.resolve import Resolved
+from slimfix.network.signature import Signature
 from slimfix.network.sources import Source
 from slimfix.network.trainable import find_trainable
+from slimfix.network.variable_checks import check_variables
 from slimfix.network.weights import choose_values, find_weights
 
 
@@ -119,24 +114,13 @@ def plan_migration(
     """
     network = (Source(source) if isinstance(source, str) else source).open()
     view, meta_graph, opened = network.view, network.meta_graph, network.checkpoint
-    signature = find_signature(
-        view,
-        _tensors(inputs, network.inputs) or network.default_inputs,
-        _tensors(outputs, network.outputs) or network.default_outputs,
-    )
-    joined = find_joined(view)
-    layers = find_batch_norm_layers(view)
-    inference = in_inference_mode(view, layers, joined)
-    resolved = resolve(inference, signature.inputs, signature.outputs, joined)
-    check_outputs(signature, resolved)
-    check_fed(resolved)
-    check_control_flow(resolved)
-    raw = find_weights(view, joined, opened)
-    read = sorted(set(resolved.variables.values()))
+    reading = read_network(network, inputs, outputs)
+    signature, resolved, read = reading.signature, reading.resolved, reading.variables
+    raw = find_weights(view, reading.joined, opened)
     weights, values_note = choose_values(raw, read, values)
     check_variables(view, read, weights)
     check_inference(resolved)
-    layers = [layer for layer in layers if layer.moving_mean in read]
+    layers = [layer for layer in reading.layers if layer.moving_mean in read]
     odd_values = check_statistics(view, layers, weights)
     input_shapes = {tensor: read_fed(view, tensor) for tensor in signature.inputs}
     function = channels_last(analyse(resolved, weights, input_shapes))
@@ -236,11 +220,6 @@ def _mode_notes(resolved: Resolved) -> list[str]:
         for node in resolved.nodes.values()
         if node.op == BATCH_NORM
     ]
-
-
-def _tensors(given: str | Sequence[str], known: Mapping[str, str]) -> list[str]:
-    """Returns what the user named, with the tensor names of what the source has names for."""
-    return [known.get(name, name) for name in ([given] if isinstance(given, str) else given)]
 
 
 def _input_records(

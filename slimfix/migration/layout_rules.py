@@ -13,8 +13,8 @@ import numpy as np
 from slimfix import names
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import Node
-from slimfix.migration.inference import BATCH_NORM
 from slimfix.migration.layout import Layout, Place, to_first, to_last
+from slimfix.network.inference import BATCH_NORM
 from slimfix.network.resolve import DROPOUT
 
 # Ops with a data_format, and which input is the data.

@@ -11,10 +11,10 @@ from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import Node
 from slimfix.migration import exact
-from slimfix.migration.inference import BATCH_NORM
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord, WeightRecord
 from slimfix.migration.registry import converts
+from slimfix.network.inference import BATCH_NORM
 
 _SLIM_DECAY = 0.999  # Default of slim.batch_norm, for layers whose graph never updates anything.
 

@@ -1,0 +1,93 @@
+"""Checks that a pruned graph is a function of its inputs, in inference, before anything is run."""
+
+from __future__ import annotations
+
+from slimfix import names
+from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
+from slimfix.graphdef.fused import FUSED_OPS
+from slimfix.network.resolve import Resolved
+from slimfix.network.signature import Signature
+
+_CONTROL_FLOW = {
+    "Case",
+    "Enter",
+    "Exit",
+    "If",
+    "LoopCond",
+    "Merge",
+    "NextIteration",
+    "StatelessIf",
+    "StatelessWhile",
+    "Switch",
+    "While",
+}
+
+
+def check_outputs(signature: Signature, resolved: Resolved) -> None:
+    """Raises UsageError for an output that the network does not compute but is given."""
+    given = {*resolved.inputs, *resolved.variables}
+    wrong = [asked for asked, tensor in zip(signature.outputs, resolved.outputs) if tensor in given]
+    if wrong:
+        raise UsageError(
+            explain(
+                f"{count(len(wrong), 'output')} would be an input or a variable as it is",
+                [f"'{tensor}'" for tensor in wrong],
+                fix="choose --outputs that the network computes.",
+            )
+        )
+
+
+def check_fed(resolved: Resolved) -> None:
+    """Raises UsageError if the outputs need something that no input feeds."""
+    cut = {names.split_tensor_name(tensor)[0] for tensor in resolved.inputs}
+    unfed = [
+        node.name
+        for node in resolved.nodes.values()
+        if node.op == "Placeholder" or node.name in cut
+    ]
+    if unfed:
+        raise UsageError(
+            explain(
+                f"The outputs depend on {count(len(unfed), 'source')} that no input feeds",
+                [f"'{name}' ({resolved.nodes[name].op})" for name in unfed],
+                cause="an output is a loss or a metric, which needs labels; or the network has "
+                "more inputs than were named.",
+                fix="choose other --outputs, or name all --inputs.",
+            )
+        )
+
+
+def check_control_flow(resolved: Resolved) -> None:
+    """Raises UnsupportedOpError if data decides what the function computes."""
+    undecided = [node for node in resolved.nodes.values() if node.op in _CONTROL_FLOW]
+    if undecided:
+        raise UnsupportedOpError(
+            explain(
+                f"{count(len(undecided), 'node')} between inputs and outputs decide by data what "
+                "is computed, or how often",
+                [f"{node.op} '{node.name}'" for node in undecided],
+                cause="a tf.while_loop or tf.map_fn, a tf.cond on computed values, or a graph "
+                "with version 2 control flow.",
+                fix="choose --inputs behind them or --outputs before them.",
+            )
+        )
+
+
+def check_inference(resolved: Resolved) -> None:
+    """Raises MigrationError if a batch norm uses batch statistics whatever the switches."""
+    training = [
+        node
+        for node in resolved.nodes.values()
+        if node.op in FUSED_OPS and node.attr("is_training", True)
+    ]
+    if training:
+        raise MigrationError(
+            explain(
+                f"{len(training)} batch-norm layers normalise with batch statistics, whatever the "
+                "switches",
+                [f"'{node.name}' ({node.op})" for node in training],
+                cause="the graph shows no moving statistics of theirs, or has them in a branch.",
+                fix="build the network once more with is_training=False (or a placeholder), save "
+                "its graph with tf.train.export_meta_graph, and name that file with --meta.",
+            )
+        )
