@@ -9,9 +9,9 @@ from slimfix.report.formats import format_count, format_error, format_shape, for
 from slimfix.report.markup import Cell, table
 from slimfix.report.order import worst_first
 
-_ERRORS = ("Float64 error", "Float32 error, original", "Float32 error, Keras", "Verdict")
-_LAYER_HEADERS = ("#", "Layer", "Kind", "Shape", *_ERRORS)
-_GRADIENT_HEADERS = ("#", "Gradient of", "Kind", "Shape", *_ERRORS)
+_ERRORS = ("Float64 error", "Float32 error, original", "Float32 error, Keras")
+_LAYER_HEADERS = ("#", "Layer", "Verdict", "Kind", "Shape", *_ERRORS)
+_GRADIENT_HEADERS = ("#", "Gradient of", "Verdict", "Kind", "Shape", *_ERRORS)
 
 
 def layers_table(caption: str, layers: Sequence[LayerParity], outputs: Collection[str] = ()) -> str:
@@ -50,12 +50,12 @@ def _table(
         [
             Cell(str(at + 1), value=at + 1, css="number"),
             names[at],
+            verdict_cell(row.verdict),  # Where a phone shows it without scrolling.
             Cell(row.kind),
             Cell(format_shape(row.shape)),
             error_cell(row.function_error),
             error_cell(row.original_error, _ulps(row.original_ulps)),
             error_cell(row.keras_error, _ulps(row.keras_ulps)),
-            verdict_cell(row.verdict),
         ]
         for row, at in ordered
     ]

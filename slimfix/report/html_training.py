@@ -12,6 +12,7 @@ from slimfix.report.order import worst_statistics_first
 
 _STATISTIC_HEADERS = (
     "Moving statistic",
+    "Verdict",
     "Checkpoint",
     "Keras file",
     "After one step, original",
@@ -19,11 +20,11 @@ _STATISTIC_HEADERS = (
     "N",
     "Float64 error",
     "Without the reason",
-    "Verdict",
     "Reason",
 )
 _STEP_HEADERS = (
     "Step",
+    "Verdict",
     "Loss",
     "Loss error, float64",
     "Loss error, original",
@@ -32,7 +33,6 @@ _STEP_HEADERS = (
     "Weight error, original",
     "Weight error, Keras",
     "Worst weight",
-    "Verdict",
 )
 
 
@@ -49,11 +49,11 @@ def _statistic(row: StatisticParity) -> list[Cell]:
     elements = -1 if row.elements is None else row.elements
     return [
         Cell(row.variable, (row.weight,)),
+        verdict_cell(row.verdict),
         *(_spread(spread) for spread in spreads),
         Cell("-" if row.elements is None else str(elements), value=elements, css="number"),
         error_cell(row.function_error),
         error_cell(row.unexplained_error),
-        verdict_cell(row.verdict),
         Cell(row.reason, css="long"),
     ]
 
@@ -74,8 +74,8 @@ def steps_table(trajectory: TrajectoryParity) -> str:
 def _step(step: StepParity) -> list[Cell]:
     return [
         Cell(str(step.step), value=step.step, css="number"),
+        verdict_cell(step.verdict),
         Cell(format_value(step.loss), value=step.loss, css="number"),
         *(error_cell(error) for error in (*step.loss_errors, *step.weight_errors)),
         Cell(step.worst_weight, css="long"),
-        verdict_cell(step.verdict),
     ]

@@ -142,15 +142,15 @@ def test_layer_table(failing):
     assert layers[3] == [
         "5",
         "net__logits|tensor net/logits/out:0|output",
+        "different",
         "Dense",
         "[8,10]",
         "3.7e-01",
         "5.3e-07|4.4 ulp",
         "3.8e-01|4.9 ulp",
-        "different",
     ]
-    assert layers[2][4:7] == ["nan", "4.1e-07|3.4 ulp", "inf|3.3 ulp"]
-    assert layers[6][4:7] == ["0", "0|0 ulp", "0|0 ulp"]
+    assert layers[2][5:] == ["nan", "4.1e-07|3.4 ulp", "inf|3.3 ulp"]
+    assert layers[6][5:] == ["0", "0|0 ulp", "0|0 ulp"]
 
 
 def test_scope_is_told_where_the_tensor_does_not_tell_it(passing):
@@ -170,8 +170,8 @@ def test_numbers_sort_by_their_value(failing):
         for cell in Page(format_html(failing)).named("td")
         if "data-value" in cell
     ]
-    assert values[5:10] == ["4.0", "Infinity", "4.1e-07", "Infinity", "4.0"]
-    assert [float(value) for value in values[:5]] == [3, 0.041, 3.1e-07, 0.043, 4]
+    assert values[5:10] == ["4.0", "4.0", "Infinity", "4.1e-07", "Infinity"]
+    assert [float(value) for value in values[:5]] == [3, 4, 0.041, 3.1e-07, 0.043]
 
 
 def test_variable_table_has_every_fate(failing):
@@ -317,8 +317,9 @@ def test_levels_that_did_not_run_have_no_table(passing, trained):
 
 def test_table_of_statistics(astray):
     rows = tables(astray)["Mean over the channels, and their range"]
-    assert rows[0][:6] == [
+    assert rows[0][:7] == [
         "Moving statistic",
+        "Verdict",
         "Checkpoint",
         "Keras file",
         "After one step, original",
@@ -327,6 +328,7 @@ def test_table_of_statistics(astray):
     ]
     assert rows[2] == [
         "net/bn1/moving_variance|net__bn1/moving_variance",
+        "explained",
         "2.5|2.25 to 3.25",
         "2.5|2.25 to 3.25",
         "2.625|2.375 to 3.375",
@@ -334,7 +336,6 @@ def test_table_of_statistics(astray):
         "240",
         "4.2e-03",
         "1.6e-15",
-        "explained",
         "Keras moves towards the plain variance, slim's fused op towards N/(N-1) times it",
     ]
     assert [row[0].partition("|")[0] for row in rows[1:]] == [
@@ -343,7 +344,7 @@ def test_table_of_statistics(astray):
         "net/bn1/moving_mean",
         "net/bn2/moving_mean",
     ]
-    assert rows[4][5] == "-"
+    assert rows[4][6] == "-"
 
 
 def test_statistics_without_a_step(trained):
@@ -357,7 +358,7 @@ def test_statistics_without_a_step(trained):
     parity = dataclasses.replace(trained.parity, statistics=(row,))
     found = tables(dataclasses.replace(trained, parity=parity))
     cells = found["Mean over the channels, and their range"][1]
-    assert cells[3:8] == ["-", "-", "240", "-", "-"]
+    assert cells[4:9] == ["-", "-", "240", "-", "-"]
 
 
 def test_table_of_gradients(astray):
@@ -366,12 +367,12 @@ def test_table_of_gradients(astray):
     assert rows[1] == [
         "2",
         "net/bn1/beta|layer net__bn1|2 channels zero everywhere, not compared",
+        "different",
         "beta",
         "[4]",
         "8.3e-03",
         "6.7e-07|3.2 ulp",
         "8.7e-03|1.2e+03 ulp",
-        "different",
     ]
 
 
@@ -382,8 +383,8 @@ def test_table_of_steps_has_them_all(astray):
     ]
     assert len(rows) == 1 + 20
     assert rows[5] == [
-        "5", "1.875", "1.5e-02", "6.5e-07", "1.5e-02", "1.5e-02", "1.2e-06", "1.5e-02",
-        "net/conv2/weights", "different",
+        "5", "different", "1.875", "1.5e-02", "6.5e-07", "1.5e-02", "1.5e-02", "1.2e-06", "1.5e-02",
+        "net/conv2/weights",
     ]  # fmt: skip
 
 
