@@ -13,6 +13,8 @@ from tests.mutants.nets import Net
 
 CONV = ("Conv2D",)
 BATCH_NORM = ("BatchNormalization", "SlimBatchNormalization")
+POOLS = ("MaxPooling2D", "AveragePooling2D")
+WINDOWS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", *POOLS)
 WITH_KERNEL = ("Conv2D", "DepthwiseConv2D", "Conv2DTranspose", "Dense")
 
 
