@@ -77,12 +77,22 @@ def guess_activation(segment: Segment, index: int) -> Iterator[Hypothesis]:
     has = name_of(step)
     if has is None:
         return
-    before: Repair = identity if is_only(step) else repaired(step.operation, {"activation": None})
+    alone = is_only(step)
+    before = identity if alone else repaired(step.operation, {"activation": None})
+    made = before(*segment.chain.inputs(index))
+    tried: list[np.ndarray] = []
     for name, function in _candidates().items():
-        if name != has:
-            text = _order(segment, step, has) if name == NONE else None
-            repair = _after(before, function)
-            yield Hypothesis(text or f"activation {has} in place of {name}", {index: repair})
+        # That a whole layer is one too many, another guess tells.
+        if name == has or (alone and name == NONE and index in segment.extra):
+            continue
+        values = np.asarray(function(made))
+        # Relu and relu6 are one on numbers below 6.
+        if any(np.array_equal(values, each) for each in tried):
+            continue
+        tried.append(values)
+        text = _order(segment, step, has) if name == NONE else None
+        text = text or f"activation {has} in place of {name}"
+        yield Hypothesis(text, {index: _always(values)})
 
 
 def _candidates() -> Mapping[str, Callable[[Any], Any]]:
@@ -95,11 +105,12 @@ def _candidates() -> Mapping[str, Callable[[Any], Any]]:
 
 
 def _leaky(slope: float) -> Callable[[Any], Any]:
-    return lambda values: np.where(np.asarray(values) < 0, slope, 1.0) * np.asarray(values)
+    factor = float(np.float32(slope))  # What a float32 graph computes with.
+    return lambda values: np.where(np.asarray(values) < 0, factor, 1.0) * np.asarray(values)
 
 
-def _after(before: Repair, function: Callable[[Any], Any]) -> Repair:
-    return lambda *inputs: function(before(*inputs))
+def _always(values: np.ndarray) -> Repair:
+    return lambda *_: values
 
 
 def _order(segment: Segment, step: Step, has: str) -> str | None:

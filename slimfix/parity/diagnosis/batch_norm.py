@@ -71,7 +71,12 @@ def guess_batch_norm(segment: Segment, index: int) -> Iterator[Hypothesis]:
         {index: _with(own, mean=own.variance, variance=own.mean)},
     )
     if step.training:
-        yield Hypothesis("batch statistics in place of the moving ones", {index: _with(own)})
+        # A run in training mode has moved the layer's own.
+        moving = {
+            key: variables.get(f"moving_{key}", getattr(own, key)) for key in ("mean", "variance")
+        }
+        repair = _with(own, **moving)
+        yield Hypothesis("batch statistics in place of the moving ones", {index: repair})
     else:
         yield Hypothesis(
             "moving statistics in place of the batch's",

@@ -166,23 +166,31 @@ def repaired(
     config: Mapping[str, Any] | None = None,
     weights: Mapping[str, np.ndarray] | None = None,
 ) -> Repair:
-    """Returns the float64 twin of a layer with other settings or weights.
+    """Returns the float64 twin of a layer with other settings or weights, made when it is called.
 
     Args:
       operation: the layer; it stays as it is.
       config: what to change in its configuration.
-      weights: values by name of the weight, in place of the layer's own.
+      weights: values by name of the weight, in place of the layer's own, and of those that it gets
+        by other settings.
     """
+    return lambda *inputs: _rebuild(operation, config or {}, weights or {})(
+        list(inputs) if len(inputs) > 1 else inputs[0]
+    )
+
+
+def _rebuild(
+    operation: Any, config: Mapping[str, Any], weights: Mapping[str, np.ndarray]
+) -> Callable[[Any], Any]:
     import keras
 
     entry = keras.saving.serialize_keras_object(operation)
-    entry["config"] = {**entry["config"], **(config or {})}
+    entry["config"] = {**entry["config"], **config}
     twin = copy_operation(keras.saving.deserialize_keras_object(entry), float64=True)
-    values = {**weights_of(operation), **(weights or {})}
+    values = {**weights_of(operation), **weights}
     for weight in twin.weights:
         weight.assign(values[weight.name])
-    call = in_float64(twin)
-    return lambda *inputs: call(list(inputs) if len(inputs) > 1 else inputs[0])
+    return in_float64(twin)
 
 
 def _run(

@@ -30,10 +30,11 @@ def guess_settings(segment: Segment, index: int) -> Iterator[Hypothesis]:
         and not key.endswith("_regularizer")
         and _plain(config[key]) != _plain(value)
     }
+    values = segment.variables(step)
+    new = {name: value for name, value in values.items() if step.weight(name) is None}
     for key, value in planned.items():
         text = f"{key} {config[key]!r} in place of {value!r}"
-        yield Hypothesis(text, {index: repaired(step.operation, {key: _plain(value)})})
-    values = segment.variables(step)
+        yield Hypothesis(text, {index: repaired(step.operation, {key: _plain(value)}, new)})
     if planned and (len(planned) > 1 or values):
         text = f"{', '.join(planned)} and the values of its weights, all together"
         changes = {key: _plain(value) for key, value in planned.items()}

@@ -7,7 +7,7 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from slimfix.migration.build import build_model, load_weights
+from slimfix.migration.build import Probe, build_model, load_weights
 from slimfix.migration.conversion import Migration
 from slimfix.migration.records import LayerRecord
 from slimfix.parity.compare import relative_error

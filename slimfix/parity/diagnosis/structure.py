@@ -44,6 +44,8 @@ def guess_reading(segment: Segment) -> Iterator[Hypothesis]:
         return
     extra = [segment.chain.steps[i] for i in segment.extra if i < segment.end]
     missing = segment.missing
+    if extra and not missing and all(map(_keeps_shape, extra)):
+        return  # `guess_extra` tells.
     if missing and extra:
         text = f"{_list(extra)} in place of {_list(missing)}"
     elif missing:

@@ -174,9 +174,14 @@ def _along(
 ) -> Iterator[tuple[int, int]]:
     extent = (window - 1) * dilation + 1
     for before in range(extent):
-        behind = max((after - 1) * stride + extent - size - before, 0)
-        if behind < extent + stride and (size + before + behind - extent) // stride + 1 == after:
-            yield before, behind
+        least = max((after - 1) * stride + extent - size - before, 0)
+        # What lies behind the last window is not read: of equals, the one that is alike on both
+        # sides.
+        for behind in (before, least):
+            result = (size + before + behind - extent) // stride + 1
+            if least <= behind < extent + stride and result == after:
+                yield before, behind
+                break
 
 
 def _phase(own: Window, has: Pads, pads: Pads) -> str:
