@@ -26,6 +26,7 @@ _PUBLIC = {
     "freeze_batch_norm": "slimfix.freezing",
     "recalibrate": "slimfix.graph.recalibration.session",
     "recalibrate_checkpoint": "slimfix.graph.recalibration.from_files",
+    "record": "slimfix.reference.record",
     "SlimfixError": "slimfix.errors",
 }
 # These need Keras 3, and so Python 3.10.

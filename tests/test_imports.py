@@ -171,6 +171,7 @@ HEAVY = ("tensorflow", "keras", "tf_keras", "tf_slim")
         "import slimfix; dir(slimfix)",
         "from slimfix.commands.main import main; main(['--help']); main(['migrate', '--help'])",
         "from slimfix.commands.main import main; main(['recalibrate', '--help'])",
+        "from slimfix.commands.main import main; main(['record', '--help'])",
     ],
 )
 def test_cheap_things_load_nothing_heavy(program):

@@ -13,6 +13,7 @@ from slimfix.errors import SlimfixError, UsageError
 # Verb -> what it does. The module of the same name below slimfix.commands does it.
 VERBS = {
     "migrate": "Turn a TensorFlow 1 checkpoint and its graph into a verified Keras 3 model.",
+    "record": "Write down what a TensorFlow 1 network computes, where it lives.",
     "recalibrate": "Compute the moving statistics of a checkpoint anew, from data.",
 }
 

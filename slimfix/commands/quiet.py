@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
+from typing import Iterator
 
 
 def import_tensorflow() -> None:
@@ -27,3 +29,16 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+@contextlib.contextmanager
+def errors_only() -> Iterator[None]:
+    """Keeps from the terminal what TensorFlow 1.15 says of its own deprecated functions."""
+    import tensorflow.compat.v1 as tf
+
+    before = tf.logging.get_verbosity()
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    try:
+        yield
+    finally:
+        tf.logging.set_verbosity(before)

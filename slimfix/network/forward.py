@@ -25,10 +25,10 @@ _PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 _BATCH_SOURCES = ("IteratorGetNext", "QueueDequeue")
 _FLOAT_TYPES = {1, 2, 14, 19}  # DT_FLOAT, DT_DOUBLE, DT_BFLOAT16, DT_HALF
 # Ops that take the size of a tensor, whatever its values.
-_ONLY_SIZE = ("OnesLike", "Shape", "ShapeN", "Size", "ZerosLike")
+ONLY_SIZE = ("OnesLike", "Shape", "ShapeN", "Size", "ZerosLike")
 # Ops that look at a network's values without being a part of it.
 _ONLY_LOOK = {
-    *_ONLY_SIZE,
+    *ONLY_SIZE,
     "ArgMax",
     "Assert",
     "HistogramSummary",
@@ -86,8 +86,8 @@ def of_the_network(view: GraphView, found: Iterable[str]) -> set[str]:
 
 def find_values_of(view: GraphView, inputs: Iterable[str]) -> set[str]:
     """Returns the names of the nodes that depend on the values of inputs, not on sizes alone."""
-    found = view.descendants(inputs, control=False, stop=lambda node: node.op in _ONLY_SIZE)
-    return {name for name in of_the_network(view, found) if view.nodes[name].op not in _ONLY_SIZE}
+    found = view.descendants(inputs, control=False, stop=lambda node: node.op in ONLY_SIZE)
+    return {name for name in of_the_network(view, found) if view.nodes[name].op not in ONLY_SIZE}
 
 
 def is_result(view: GraphView, node: Node) -> bool:

@@ -98,6 +98,22 @@ def resolve(
     return best.resolved(training.switches, _undecided(best))
 
 
+def resolve_as(
+    view: GraphView,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    joined: Mapping[str, str],
+    switches: Mapping[str, bool],
+) -> Resolved:
+    """Returns the function from `inputs` to `outputs` with every switch at a given value.
+
+    Args: as of `resolve`; and `switches`: by tensor name, all that `find_switches` finds.
+    """
+    order = _topological(view, [names.split_tensor_name(tensor)[0] for tensor in outputs], inputs)
+    nodes = _Nodes(view, order, joined, find_dropouts(view, order))
+    return _Pass(nodes, inputs, outputs, switches).resolved(switches, [])
+
+
 def _default(view: GraphView, switch: str) -> bool:
     """Returns what a placeholder is when nobody feeds it; False where that is no constant."""
     node = view.producer(switch)

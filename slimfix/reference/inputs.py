@@ -12,7 +12,7 @@ from slimfix.errors import UsageError, explain
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
 
-_SEED = 20150321
+SEED = 20150321
 # One a sample: activations saturate in the one and not in the other.
 _SCALES = (0.5, 4.0)
 # What an unknown size may be, by the rank of the input: steps, pixels, voxels.
@@ -46,6 +46,7 @@ def draw_inputs(
     view: GraphView,
     takes: Callable[[Mapping[str, np.ndarray]], bool],
     batch: int | None = None,
+    seed: int = SEED,
 ) -> dict[str, np.ndarray]:
     """Returns random inputs of a graph, with one batch size, the same for every call.
 
@@ -57,7 +58,8 @@ def draw_inputs(
       specs: the inputs.
       view: the graph; tells what integers look up.
       takes: tells whether the graph takes inputs of such shapes; asked where some size is unknown.
-      batch: the one size that the graph takes where no input tells it; None for any.
+      batch: samples where no input tells how many; None for two.
+      seed: another one gives other values.
     Returns: value by tensor name.
     Raises: UsageError: no size was found that the graph takes, or an input holds no numbers.
     """
@@ -66,7 +68,7 @@ def draw_inputs(
     unknown = [t for t, shape in shapes.items() if None in shape[1:]]
     choices = max((len(_SIZES.get(len(shapes[t]), ())) for t in unknown), default=1)
     for choice in range(choices):
-        generator = np.random.default_rng(_SEED)  # One: inputs that were alike would hide a swap.
+        generator = np.random.default_rng(seed)  # One: inputs that were alike would hide a swap.
         drawn = {
             spec.tensor: _draw(generator, spec, _complete(spec.shape, batch, choice), view)
             for spec in specs
@@ -78,7 +80,7 @@ def draw_inputs(
             "Cannot draw inputs: no size was found that the graph takes",
             [f"'{tensor}' {_shape_text(shapes[tensor])}" for tensor in unknown],
             cause="only the network's owner knows its sizes.",
-            fix="give recorded inputs with --recording.",
+            fix="give inputs with --recording, or with --data where they are to be recorded.",
         )
     )
 
@@ -105,7 +107,8 @@ def _draw(
         explain(
             f"Cannot draw values for input '{spec.tensor}' {spec.dtype}",
             cause="only the network's owner knows what may stand in it.",
-            fix="choose --inputs behind what reads it, or give recorded inputs with --recording.",
+            fix="choose --inputs behind what reads it, or give inputs with --recording, or with "
+            "--data where they are to be recorded.",
         )
     )
 

@@ -98,14 +98,10 @@ def write_recording(recording: Recording) -> None:
     header["sha256"] = checksum(arrays)
     arrays["recording"] = np.array(json.dumps(header, sort_keys=True))
     folder = os.path.dirname(os.path.abspath(recording.path))
-    handle, temporary = tempfile.mkstemp(suffix=".npz", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, recording.path)
-    except BaseException:
-        os.remove(temporary)
-        raise
+    with tempfile.TemporaryDirectory(prefix=".recording-", dir=folder) as temporary:
+        whole = os.path.join(temporary, "recording.npz")
+        np.savez(whole, **arrays)
+        os.replace(whole, recording.path)
 
 
 def _in_rooms(record: Any, rooms: Mapping[str, str]) -> dict[str, np.ndarray]:

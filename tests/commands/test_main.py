@@ -99,7 +99,7 @@ def damaged(folder, name, size):
 
 
 BAD_INPUTS = {
-    "nothing": ([], 2, "Nothing given to migrate"),
+    "nothing": ([], 2, "Nothing given to read a network from"),
     "no checkpoint": (["--checkpoint=none/model.ckpt"], 2, "No checkpoint at prefix"),
     "folder": ([f"--checkpoint={GOOD}"], 2, "is a folder, not a checkpoint prefix"),
     "data file": (

@@ -216,7 +216,7 @@ def test_a_function_of_tensorflow_2_before_a_batch_norm(graph, saved):
 
 
 BAD = {
-    "nothing": ({}, "Nothing given to migrate"),
+    "nothing": ({}, "Nothing given to read a network from"),
     "two": ({"frozen_graph": "a.pb", "saved_model": "b"}, "frozen_graph and saved_model given"),
     "both graphs": ({"meta": "a.meta", "network": "m:f"}, "meta and network are two graphs"),
     "meta of frozen": ({"frozen_graph": "a.pb", "meta": "a.meta"}, "frozen_graph holds its graph"),

@@ -90,7 +90,7 @@ def test_sizes_that_no_graph_takes_are_refused():
         "Cannot draw inputs: no size was found that the graph takes:\n"
         "  'x:0' [?,?,5,3]\n"
         "Likely cause: only the network's owner knows its sizes.\n"
-        "Fix: give recorded inputs with --recording."
+        "Fix: give inputs with --recording, or with --data where they are to be recorded."
     )
 
 

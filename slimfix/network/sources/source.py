@@ -64,7 +64,7 @@ class Source:
         if len(given) != 1:
             raise UsageError(
                 explain(
-                    f"{'Nothing' if not given else ' and '.join(given)} given to migrate",
+                    f"{' and '.join(given) or 'Nothing'} given to read a network from",
                     fix="give one of: checkpoint (with its .meta, or with network), frozen_graph, "
                     "saved_model.",
                 )

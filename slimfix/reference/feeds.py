@@ -1,0 +1,148 @@
+"""What a network is recorded on: drawn inputs, or the user's own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Callable, Mapping, Sequence
+
+import numpy as np
+
+from slimfix import names
+from slimfix.errors import UsageError, count, explain
+from slimfix.graphdef.view import GraphView
+from slimfix.network.fed import read_fed
+from slimfix.reference.inputs import SEED, InputSpec, draw_inputs
+
+Data = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Feeds:
+    """What is fed.
+
+    Attributes:
+      inputs: value by tensor name; for all but optimizer steps.
+      batches: the same for the optimizer steps, all of one size.
+    """
+
+    inputs: Data
+    batches: Sequence[Data]
+
+
+def read_specs(view: GraphView, inputs: Sequence[str]) -> list[InputSpec]:
+    """Returns what a graph takes at its inputs."""
+    import tensorflow.compat.v1 as tf
+
+    fed = [(tensor, *read_fed(view, tensor)) for tensor in inputs]
+    return [InputSpec(tensor, shape, tf.as_dtype(dtype).name) for tensor, shape, dtype in fed]
+
+
+def find_batch_size(view: GraphView, outputs: Sequence[str]) -> int | None:
+    """Returns the size of the batch where the graph holds it as a number, beside its inputs."""
+    for tensor in outputs:
+        name, index = names.split_tensor_name(tensor)
+        shapes = view.nodes[name].attr("_output_shapes") or []
+        shape = shapes[index] if index < len(shapes) else None
+        if shape and shape[0]:
+            return int(shape[0])
+    return None
+
+
+def draw_feeds(
+    specs: Sequence[InputSpec],
+    view: GraphView,
+    takes: Callable[[Data], bool],
+    batch_size: int,
+    batches: int,
+) -> Feeds:
+    """Returns random feeds, the same for every call.
+
+    Args:
+      specs, view, takes: as of `inputs.draw_inputs`, which raises.
+      batch_size: samples, where no input tells how many.
+      batches: number of batches.
+    """
+    drawn = [
+        draw_inputs(specs, view, takes, batch_size, SEED + number) for number in range(batches + 1)
+    ]
+    return Feeds(drawn[0], drawn[1:])
+
+
+def cut_feeds(
+    specs: Sequence[InputSpec],
+    data: np.ndarray | Data,
+    takes: Callable[[Data], bool],
+    batch_size: int,
+    batches: int,
+) -> Feeds:
+    """Returns feeds of the user's own values: all of them, and cut into batches.
+
+    Args:
+      specs: the inputs.
+      data: value by tensor name, with or without ':0'; or that of the only input.
+      takes: tells whether the graph takes inputs of such shapes.
+      batch_size, batches: upper bounds, for the data may hold fewer samples.
+    Raises: UsageError: the data are not those of the inputs, or not of one length.
+    """
+    given = _by_input(specs, data)
+    wrong = [fault for spec in specs for fault in _faults(spec, given)]
+    if wrong:
+        raise _no_inputs(wrong)
+    inputs = {spec.tensor: given[spec.tensor].astype(spec.dtype) for spec in specs}
+    lengths = {len(value) for value in inputs.values()}
+    if len(lengths) != 1 or not takes(inputs):
+        raise _no_inputs([f"'{t}': {list(v.shape)} {v.dtype}" for t, v in inputs.items()])
+    size = min(batch_size, *lengths)
+    if any(spec.shape[0] for spec in specs):
+        size = min(lengths)
+    starts = range(0, min(lengths) - size + 1, size)[:batches]
+    cut = [
+        {name: value[start : start + size] for name, value in inputs.items()} for start in starts
+    ]
+    return Feeds(inputs, cut)
+
+
+def _no_inputs(wrong: Sequence[str]) -> UsageError:
+    return UsageError(
+        explain(
+            "The network does not take these data",
+            wrong,
+            cause="an array is another's, has other sizes, or another number of samples.",
+            fix="give an array for each input, named after its tensor; the first axis counts "
+            "samples.",
+        )
+    )
+
+
+def _by_input(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[str, np.ndarray]:
+    if isinstance(data, Mapping):
+        return {
+            names.join_tensor_name(*names.split_tensor_name(name)): np.asarray(value)
+            for name, value in data.items()
+        }
+    if len(specs) != 1:
+        raise UsageError(
+            explain(
+                f"One array was given, and the network has {count(len(specs), 'input')}",
+                [f"'{spec.tensor}'" for spec in specs],
+                fix="name the arrays: numpy.savez(path, **{'images': images}).",
+            )
+        )
+    return {specs[0].tensor: np.asarray(data)}
+
+
+def _faults(spec: InputSpec, inputs: Data) -> list[str]:
+    value = inputs.get(spec.tensor)
+    wanted = f"the graph takes [{','.join('?' if s is None else str(s) for s in spec.shape)}]"
+    if value is None:
+        return [f"'{spec.tensor}': not given; there is {', '.join(inputs) or 'none'}"]
+    fits = value.ndim == len(spec.shape) and all(
+        size in (None, found) for size, found in zip(spec.shape, value.shape)
+    )
+    if not fits or not value.size:
+        return [f"'{spec.tensor}': {list(value.shape)}; {wanted}"]
+    if spec.dtype == "string" or not np.can_cast(value.dtype, spec.dtype, "same_kind"):
+        return [f"'{spec.tensor}': {value.dtype}; the graph takes {spec.dtype}"]
+    if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
+        return [f"'{spec.tensor}': some values are not finite"]
+    return []

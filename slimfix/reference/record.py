@@ -1,0 +1,286 @@
+"""Records what a network computes, where it lives: in inference, in training, step by step."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+import slimfix
+from slimfix.errors import UnsupportedEnvironmentError, UsageError, explain
+from slimfix.network.checks import check_fed, check_inference
+from slimfix.network.network import Network
+from slimfix.network.reading import Reading, read_network
+from slimfix.network.resolve import resolve_as
+from slimfix.network.sources import Source
+from slimfix.network.variable_checks import check_variables
+from slimfix.network.weights import Weights, choose_values, find_weights
+from slimfix.reference.feeds import Data, Feeds, cut_feeds, draw_feeds, find_batch_size, read_specs
+from slimfix.reference.optimizers import Optimizer, check_optimizer
+from slimfix.reference.original import Original, graph_takes
+from slimfix.reference.recordable import check_trains, find_tensors, why_not_trained
+from slimfix.reference.recording import Recording, read_recording, write_recording
+from slimfix.reference.run_training import run_training, take_steps
+from slimfix.reference.training import TrainedNetwork, find_layers
+from slimfix.reference.windows import split_windows
+
+LEVELS = ("L1", "L2", "L3", "L4")
+_MOMENTUM = Optimizer("momentum", 0.01)
+
+
+def record(
+    checkpoint: str | os.PathLike[str] | None = None,
+    output: str | os.PathLike[str] | None = None,
+    meta: str | os.PathLike[str] | None = None,
+    inputs: str | Sequence[str] = (),
+    outputs: str | Sequence[str] = (),
+    *,
+    frozen_graph: str | os.PathLike[str] | None = None,
+    saved_model: str | os.PathLike[str] | None = None,
+    network: str | Callable[..., Any] | None = None,
+    network_kwargs: Mapping[str, Any] | None = None,
+    input_shape: Sequence[int | None] = (),
+    values: str | None = None,
+    data: np.ndarray | Data | None = None,
+    levels: Sequence[str] = (),
+    optimizer: str = "momentum",
+    learning_rate: float = 0.01,
+    steps: int = 100,
+    batch_size: int = 4,
+    progress: bool | None = None,
+) -> Recording:
+    """Writes what a TensorFlow 1 network computes, in float32 and on the TensorFlow at hand.
+
+    What TensorFlow 1.15 computed in the legacy environment is what a migrated model is held
+    against elsewhere. Whatever is random is drawn from fixed seeds, and dropout drops nothing.
+
+    Args:
+      checkpoint: checkpoint prefix; None for a frozen graph or a SavedModel.
+      output: .npz file to write; one that is there is replaced.
+      meta, inputs, outputs, frozen_graph, saved_model, network, network_kwargs, input_shape,
+        values: where the network is, as of `slimfix.migrate`.
+      data: value by tensor name, or that of the only input; None to draw inputs. The first axis
+        counts samples.
+      levels: of 'L1' (every tensor between inputs and outputs in inference; recorded always),
+        'L2' (the same in training, and every statistic after one step of the update ops), 'L3'
+        (gradients of the outputs for random cotangents) and 'L4' (optimizer steps); () for the
+        first three, or for L1 where the network does not train.
+      optimizer: of L4: 'sgd', 'momentum', 'adam' or 'rmsprop', with TensorFlow 1's defaults.
+      learning_rate: of L4.
+      steps: of L4, in turns on four batches (fewer where `data` has no more).
+      batch_size: samples that are drawn, where the graph does not say; of L4 also those that each
+        batch takes of `data`.
+      progress: whether a bar shows the steps; if None, where standard error is a terminal.
+    Returns: Recording, as read back from the file.
+    Raises:
+      UsageError: a file, name, level or number is wrong, the data do not fit, or the network does
+        not train and a level needs it to.
+      MigrationError: the graph is no function of its inputs, or the checkpoint is another's.
+      UnsupportedEnvironmentError: this TensorFlow has no kernel for an op, or for its gradient.
+    """
+    if output is None:
+        raise UsageError("record() needs an output")
+    source = Source(
+        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
+    )
+    return record_network(
+        source,
+        os.fspath(output),
+        inputs,
+        outputs,
+        values,
+        data,
+        levels,
+        check_optimizer(optimizer, learning_rate),
+        steps,
+        batch_size,
+        progress=progress,
+    )
+
+
+def record_network(
+    source: Source,
+    path: str,
+    inputs: str | Sequence[str] = (),
+    outputs: str | Sequence[str] = (),
+    values: str | None = None,
+    data: np.ndarray | Data | None = None,
+    levels: Sequence[str] = (),
+    optimizer: Optimizer = _MOMENTUM,
+    steps: int = 100,
+    batch_size: int = 4,
+    batches: int = 4,
+    progress: bool | None = None,
+) -> Recording:
+    """Writes a recording of a network.
+
+    Args, returns, raises: as of `record`; and `batches`: how many the steps take in turns.
+    """
+    import tensorflow as tf
+
+    _check(path, levels, steps=steps, batch_size=batch_size, batches=batches)
+    opened = source.open()
+    reading = read_network(opened, inputs, outputs)
+    weights = find_weights(opened.view, reading.joined, opened.checkpoint)
+    weights, _ = choose_values(weights, reading.variables, values)
+    check_variables(opened.view, reading.variables, weights)
+    check_inference(reading.resolved)
+    trained = _trained(opened, reading, weights)
+    reason = why_not_trained(opened.meta_graph, find_layers(trained), reading.variables)
+    levels = levels or (LEVELS[:1] if reason else LEVELS[:3])
+    check_trains(reason, [level for level in LEVELS[1:] if level in levels])
+    feeds = _find_feeds(trained, reading, data, batch_size, batches)
+    try:
+        found = _run_levels(trained, reading, weights, feeds, levels)
+        trajectory = None
+        if "L4" in levels:
+            trajectory = take_steps(trained, feeds.batches, optimizer, steps, progress)
+    except tf.errors.OpError as error:
+        raise _cannot_run(error) from error
+    write_recording(
+        Recording(
+            path=path,
+            versions=_versions(),
+            switches=reading.resolved.switches,
+            inputs=feeds.inputs,
+            trajectory=trajectory,
+            **found,
+        )
+    )
+    return read_recording(path)
+
+
+def _run_levels(
+    network: TrainedNetwork,
+    reading: Reading,
+    weights: Weights,
+    feeds: Feeds,
+    levels: Sequence[str],
+) -> dict[str, dict[str, np.ndarray]]:
+    """Returns the maps of a `Recording` for all levels but the last."""
+    inference = {**reading.resolved.switches, **feeds.inputs}
+    tensors = find_tensors(network.view, reading.resolved, network.outputs)
+    found = {"tensors": _run(network, inference, tensors, training=False)}
+    _check_finite(found["tensors"], network.outputs)
+    if set(levels) <= {"L1"}:
+        return found
+    tensors = _find_training_tensors(network, reading, weights)
+    if "L2" in levels:
+        training = {**network.switches, **feeds.inputs}
+        found["training"] = _run(network, training, tensors, training=True)
+    if "L2" in levels or "L3" in levels:
+        found.update(run_training(network, feeds.inputs, levels))
+    return found
+
+
+def _check(path: str, levels: Sequence[str], **counts: int) -> None:
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise UsageError(f"No folder '{folder}' to write the recording into")
+    if os.path.isdir(path):
+        raise UsageError(f"'{path}' is a folder; name the file to write, e.g. recording.npz")
+    unknown = [level for level in levels if level not in LEVELS]
+    if unknown:
+        raise UsageError(f"levels has '{unknown[0]}'; want some of {', '.join(LEVELS)}")
+    for name, number in counts.items():
+        if number < 1:
+            raise UsageError(f"{name} is {number}; want at least 1")
+
+
+def _trained(network: Network, reading: Reading, weights: Weights) -> TrainedNetwork:
+    return TrainedNetwork(
+        network.view,
+        network.meta_graph,
+        weights.read,
+        reading.signature.inputs,
+        reading.signature.outputs,
+        reading.resolved.training_switches,
+    )
+
+
+def _find_feeds(
+    network: TrainedNetwork,
+    reading: Reading,
+    data: np.ndarray | Data | None,
+    batch_size: int,
+    batches: int,
+) -> Feeds:
+    view, outputs = network.view, network.outputs
+    specs = read_specs(view, network.inputs)
+
+    def takes(drawn: Data) -> bool:
+        feeds = {**reading.resolved.switches, **drawn}
+        return graph_takes(view, network.read, feeds, outputs)
+
+    if data is not None:
+        return cut_feeds(specs, data, takes, batch_size, batches)
+    size = find_batch_size(view, outputs) or batch_size
+    return draw_feeds(specs, view, takes, size, batches)
+
+
+def _find_training_tensors(
+    network: TrainedNetwork, reading: Reading, weights: Weights
+) -> list[str]:
+    """Returns the tensors of training, whose variables the checkpoint has to hold."""
+    view, outputs = network.view, network.outputs
+    resolved = resolve_as(view, network.inputs, outputs, reading.joined, network.switches)
+    check_fed(resolved)
+    layers = [layer for layer in find_layers(network) if layer.mode != "inference"]
+    moved = {name for layer in layers for name in layer.statistics if name in view}
+    check_variables(view, sorted({*resolved.variables.values(), *moved}), weights)
+    return find_tensors(view, resolved, outputs)
+
+
+def _run(
+    network: TrainedNetwork, feeds: Mapping[str, Any], tensors: Sequence[str], training: bool
+) -> dict[str, np.ndarray]:
+    """Returns the floating-point ones among some tensors."""
+    original = Original(network.view, network.read, feeds, tensors, False, training)
+    windows = split_windows(([name], original.size(name)) for name in tensors)
+    return {
+        name: value
+        for window in original.run(windows)
+        for name, value in window.items()
+        if value.dtype.kind == "f" or name in network.outputs
+    }
+
+
+def _check_finite(tensors: Data, outputs: Iterable[str]) -> None:
+    for name in outputs:
+        if not np.any(np.isfinite(tensors[name])):
+            raise UsageError(
+                explain(
+                    f"Nothing worth recording: '{name}' has no finite value",
+                    cause="the network does not take inputs of these values, or its weights are "
+                    "not finite.",
+                    fix="give inputs that it takes with data (--data).",
+                )
+            )
+
+
+def _cannot_run(error: Any) -> UnsupportedEnvironmentError:
+    import tensorflow as tf
+
+    return UnsupportedEnvironmentError(
+        explain(
+            f"TensorFlow {tf.__version__} cannot run this network here",
+            [str(error.message).splitlines()[0]],
+            cause="it has no such kernel on this machine, or the network does not take these "
+            "inputs.",
+            fix="leave out levels, for gradients need kernels of their own (--levels), record on "
+            "another TensorFlow, or give inputs that the network takes (--data).",
+        )
+    )
+
+
+def _versions() -> dict[str, str]:
+    import tensorflow as tf
+
+    return {
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "slimfix": slimfix.__version__,
+        "tensorflow": tf.__version__,
+    }
