@@ -78,12 +78,13 @@ def guess_activation(segment: Segment, index: int) -> Iterator[Hypothesis]:
     if has is None:
         return
     alone = is_only(step)
+    if alone and index in segment.extra and not segment.missing:
+        return  # That it is one too many, another guess tells.
     before = identity if alone else repaired(step.operation, {"activation": None})
     made = before(*segment.chain.inputs(index))
     tried: list[np.ndarray] = []
     for name, function in _candidates().items():
-        # That a whole layer is one too many, another guess tells.
-        if name == has or (alone and name == NONE and index in segment.extra):
+        if name == has:
             continue
         values = np.asarray(function(made))
         # Relu and relu6 are one on numbers below 6.

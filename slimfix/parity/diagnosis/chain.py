@@ -115,6 +115,10 @@ class Chain:
             _run(self.steps[index], values, repairs.get(index))
         return _as_array(values[id(self._end)])
 
+    def of_one_sample(self) -> Chain:
+        """Returns the same on the first sample alone, where samples lie along the first axis."""
+        return Chain(self.steps, self._end, {key: v[:1] for key, v in self._known.items()})
+
     def _unrepaired(self, index: int) -> dict[int, Any]:
         """Returns every value before a step, computed once."""
         for step in self.steps[:index]:

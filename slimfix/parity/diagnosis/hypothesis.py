@@ -44,12 +44,15 @@ def try_out(segment: Segment, hypothesis: Hypothesis) -> Trial:
 
 
 def best_of(segment: Segment, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """Returns the best of many alike guesses, which says of how many it is; [] of none."""
+    """Returns the best of many alike guesses, which says of how many it is; [] of none.
+
+    One sample chooses: there may be fifty paddings, of a convolution of large images.
+    """
     if not hypotheses:
         return []
-    found = min(hypotheses, key=lambda each: try_out(segment, each).error)
-    trial = try_out(segment, found)
-    if trial.fits or len(hypotheses) == 1:
+    one = segment.of_one_sample()
+    found = min(hypotheses, key=lambda each: try_out(one, each).error)
+    if len(hypotheses) == 1 or try_out(segment, found).fits:
         return [found]
     text = f"{found.text} (the best of {len(hypotheses)} tried)"
     return [dataclasses.replace(found, text=text)]

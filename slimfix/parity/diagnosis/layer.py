@@ -15,7 +15,7 @@ from slimfix.parity.diagnosis.hypothesis import Guesses, Hypothesis, try_out
 from slimfix.parity.diagnosis.kernel import guess_bias, guess_kernel
 from slimfix.parity.diagnosis.mode import guess_dropout
 from slimfix.parity.diagnosis.order_of_axes import guess_order
-from slimfix.parity.diagnosis.plan import guess_pattern, guess_settings, guess_whole
+from slimfix.parity.diagnosis.plan import guess_pattern, guess_settings
 from slimfix.parity.diagnosis.pooling import guess_pooling
 from slimfix.parity.diagnosis.preprocessing import guess_preprocessing
 from slimfix.parity.diagnosis.resizing import guess_resizing
@@ -75,7 +75,6 @@ def _general(segment: Segment) -> Iterator[Iterable[Hypothesis]]:
     yield _of_each_step(segment, guess_values)
     yield _of_each_step(segment, guess_settings)
     yield guess_pattern(segment)
-    yield guess_whole(segment)
 
 
 def _until_one_fits(segment: Segment) -> list[Trial]:

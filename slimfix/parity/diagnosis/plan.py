@@ -41,15 +41,6 @@ def guess_settings(segment: Segment, index: int) -> Iterator[Hypothesis]:
         yield Hypothesis(text, {index: repaired(step.operation, changes, values)})
 
 
-def guess_whole(segment: Segment) -> Iterator[Hypothesis]:
-    """Yields the guess that all of the layers here, built as planned, would fit."""
-    planned = segment.planned.run()
-    last = len(segment.chain.steps) - 1
-    if last >= 0:
-        names = " and ".join(f"'{step.name}'" for step in segment.planned.steps)
-        yield Hypothesis(f"several faults at once in {names}", {last: lambda *_: planned})
-
-
 def guess_pattern(segment: Segment) -> Iterator[Hypothesis]:
     """Yields what would make the model's result the original's: a factor, an order of channels."""
     made, last = segment.chain.run(), len(segment.chain.steps) - 1

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterator
+from typing import Callable, Iterator
 
 import numpy as np
 
-from slimfix.parity.diagnosis.hypothesis import Hypothesis, identity
+from slimfix.parity.diagnosis.hypothesis import Hypothesis, identity, try_out
 from slimfix.parity.diagnosis.segment import Segment
+
+Way = Callable[[np.ndarray], np.ndarray]
+
+
+def _single(*numbers: float) -> np.ndarray:
+    """Returns numbers as a float32 graph holds them, in float64."""
+    return np.array(numbers, np.float32).astype(np.float64)
+
 
 # Means of ImageNet's red, green and blue, on a scale of 255.
 # Source: tensorflow/models:research/slim/preprocessing/vgg_preprocessing.py.
-_MEANS = np.array([123.68, 116.78, 103.94])
+_MEANS = _single(123.68, 116.78, 103.94)
 # Source: keras:keras/src/applications/imagenet_utils.py, `_preprocess_numpy_input`.
-_KERAS_MEANS = np.array([123.68, 116.779, 103.939])
-_TORCH_MEANS, _TORCH_DEVIATIONS = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+_KERAS_MEANS = _single(123.68, 116.779, 103.939)
+_TORCH_MEANS, _TORCH_DEVIATIONS = _single(0.485, 0.456, 0.406), _single(0.229, 0.224, 0.225)
 
-REVERSED = "input with its channels in reverse order (RGB and BGR)"
-_ANY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "input / 255": lambda x: x / 255,
-    "input * 255": lambda x: x * 255,
-    "input / 127.5 - 1": lambda x: x / 127.5 - 1,
-    "(input + 1) * 127.5": lambda x: (x + 1) * 127.5,
-    "input * 2 - 1": lambda x: x * 2 - 1,
-    "(input + 1) / 2": lambda x: (x + 1) / 2,
+# By what it is called, the ways to compute it: a quotient, or a product with a rounded factor.
+_ANY: dict[str, tuple[Way, ...]] = {
+    "input / 255": (lambda x: x / 255, lambda x: x * _single(1 / 255)),
+    "input * 255": (lambda x: x * 255,),
+    "input / 127.5 - 1": (lambda x: x / 127.5 - 1, lambda x: x * _single(1 / 127.5) - 1),
+    "(input + 1) * 127.5": (lambda x: (x + 1) * 127.5,),
+    "input * 2 - 1": (lambda x: x * 2 - 1,),
+    "(input + 1) / 2": (lambda x: (x + 1) / 2,),
 }
-_COLOURS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "input - ImageNet means": lambda x: x - _MEANS,
-    "input - ImageNet means of Keras": lambda x: x - _KERAS_MEANS,
-    "input in BGR - ImageNet means": lambda x: x[..., ::-1] - _MEANS[::-1],
-    "input in BGR - ImageNet means of Keras": lambda x: x[..., ::-1] - _KERAS_MEANS[::-1],
-    "input with PyTorch's ImageNet means and deviations": lambda x: (
-        (x / 255 - _TORCH_MEANS) / _TORCH_DEVIATIONS
+_REVERSED: dict[str, tuple[Way, ...]] = {
+    "input with its channels in reverse order (RGB and BGR)": (lambda x: x[..., ::-1],),
+}
+_COLOURS: dict[str, tuple[Way, ...]] = {
+    "input - ImageNet means": (lambda x: x - _MEANS,),
+    "input - ImageNet means of Keras": (lambda x: x - _KERAS_MEANS,),
+    "input in BGR - ImageNet means": (lambda x: x[..., ::-1] - _MEANS[::-1],),
+    "input in BGR - ImageNet means of Keras": (lambda x: x[..., ::-1] - _KERAS_MEANS[::-1],),
+    "input with PyTorch's ImageNet means and deviations": (
+        lambda x: (x / 255 - _TORCH_MEANS) / _TORCH_DEVIATIONS,
     ),
 }
 
@@ -49,8 +60,16 @@ def guess_preprocessing(segment: Segment) -> Iterator[Hypothesis]:
     for key, value in segment.inputs.items():
         if not np.issubdtype(value.dtype, np.floating):
             continue
-        reverse = {REVERSED: lambda x: x[..., ::-1]} if value.shape[-1] > 1 else {}
-        ways = {**reverse, **_ANY, **(_COLOURS if value.ndim == 4 and value.shape[-1] == 3 else {})}
-        for text, prepare in ways.items():
-            known: dict[int, Any] = {key: prepare(value)}
-            yield Hypothesis(f"{has} in place of {text}", left_out, known)
+        for text, ways in _ways_for(value).items():
+            guesses = [
+                Hypothesis(f"{has} in place of {text}", left_out, {key: prepare(value)})
+                for prepare in ways
+            ]
+            yield min(guesses, key=lambda guess: try_out(segment, guess).error)
+
+
+def _ways_for(value: np.ndarray) -> dict[str, tuple[Way, ...]]:
+    """Returns what makes sense for an input of such a shape."""
+    channels = value.shape[-1] if value.ndim > 1 else 1
+    images = value.ndim == 4 and channels == 3
+    return {**(_REVERSED if channels > 1 else {}), **_ANY, **(_COLOURS if images else {})}

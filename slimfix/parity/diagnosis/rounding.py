@@ -27,7 +27,7 @@ def rounding_cause(operation: Any) -> str:
     worst = float(np.max(offsets, initial=0.0))
     if not worst >= _WORTH_SAYING or not math.isfinite(worst):
         return ""
-    bits = math.floor(math.log2(worst))
+    bits = round(math.log2(worst))
     return (
         f"channel means up to {worst:.3g} times the standard deviation: float32 loses {bits} bits "
         "in x - mean"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 
@@ -29,7 +29,6 @@ class Segment:
       records: the planned layer or operation by name, of the whole network.
       migration: the graph and checkpoint.
       inputs: by id of each input of the model that the chain reads, its value.
-      reads: names of the original's tensors that the chain starts from.
     """
 
     chain: Chain
@@ -39,7 +38,6 @@ class Segment:
     records: Mapping[str, LayerRecord]
     migration: Migration
     inputs: Mapping[int, np.ndarray]
-    reads: tuple[str, ...]
 
     def record(self, step: Step) -> LayerRecord | None:
         """Returns what was planned under the name of a step; None where nothing was."""
@@ -66,6 +64,11 @@ class Segment:
         steps = enumerate(self.chain.steps)
         return tuple(index for index, step in steps if step.name not in planned)
 
+    def of_one_sample(self) -> Segment:
+        """Returns the same on the first sample alone, to choose among many guesses."""
+        chain = self.chain.of_one_sample()
+        return dataclasses.replace(self, chain=chain, expected=self.expected[:1])
+
     def error(self, repairs: Mapping[int, Repair], known: Mapping[int, Any] | None = None) -> float:
         """Returns how far the model is off with some steps replaced; see `Chain.run`."""
         return relative_error(self.chain.run(repairs, known), self.expected)
@@ -86,50 +89,67 @@ def find_segment(
     function = migration.function
     tensor = function.aliases.get(row.tensor, row.tensor)
     position = next(i for i, probe in enumerate(migration.probes) if probe.tensor == tensor)
+    planned = migration.probes[position]
     # The row may be of an operation with another name than the planned one.
-    probe = dataclasses.replace(migration.probes[position], operation=row.layer)
-    before = migration.probes[:position]
-    ends: list[Any] = []
-    starts: list[dict[int, str | Any]] = []
-    for each, own in ((model, probe), (_as_planned(migration), migration.probes[position])):
-        ends.append(_end(each, migration, row.tensor, own))
-        found = find_tensors(each, before)
-        starts.append({id(symbolic): name for name, symbolic in found.items()})
-        starts[-1].update({id(source): source for source in each.inputs})
-    walked = [find_steps(end, start) for end, start in zip(ends, starts)]
-    read = {
-        start[id(source)]
-        for (_, sources), start in zip(walked, starts)
-        for source in sources
-        if isinstance(start[id(source)], str)
-    }
+    found = dataclasses.replace(planned, operation=row.layer)
+    in_model = find_tensors(model, migration.probes[:position])
+    # Where the model lacks a layer, the walk through the planned one goes on behind it as well.
+    compared = [probe for probe in migration.probes[:position] if probe.tensor in in_model]
+    walks = [
+        _walk(each, _end(each, migration, row.tensor, own), compared)
+        for each, own in ((model, found), (_as_planned(migration), planned))
+    ]
+    read = {name for walk in walks for name in walk.compared.values()}
     exact = _run_original(migration, feeds, [row.tensor, *sorted(read)])
-    chains = []
-    for (steps, sources), start, end in zip(walked, starts, ends):
-        known = {
-            id(source): exact[start[id(source)]]
-            if isinstance(start[id(source)], str)
-            else _widened(keras_inputs[source.name])
-            for source in sources
-        }
-        chains.append(Chain(steps, end, known))
-    here = [step.name for step in walked[0][0]]
+    given = [
+        {key: _widened(keras_inputs[name]) for key, name in walk.inputs.items()} for walk in walks
+    ]
+    chain, as_planned = (
+        Chain(
+            walk.steps,
+            walk.end,
+            {**inputs, **{key: exact[name] for key, name in walk.compared.items()}},
+        )
+        for walk, inputs in zip(walks, given)
+    )
+    here = [step.name for step in chain.steps]
     return Segment(
-        chain=chains[0],
-        planned=chains[1],
+        chain=chain,
+        planned=as_planned,
         end=here.index(row.layer) if row.layer in here else None,
         expected=exact[row.tensor],
         records={record.name: record for record in migration.plan.layers},
         migration=migration,
-        inputs={
-            id(source): _widened(keras_inputs[source.name])
-            for source in walked[0][1]
-            if not isinstance(starts[0][id(source)], str)
-        },
-        reads=tuple(
-            start if isinstance(start, str) else start.name
-            for start in (starts[0][id(source)] for source in walked[0][1])
-        ),
+        inputs=given[0],
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Walk:
+    """The way back through one model from the tensor that differs.
+
+    Attributes:
+      end: the symbolic tensor that differs.
+      steps: what makes it.
+      compared: name in the original by id of each tensor that agrees and that the steps read.
+      inputs: Keras name by id of each input of the model that they read.
+    """
+
+    end: Any
+    steps: tuple[Step, ...]
+    compared: Mapping[int, str]
+    inputs: Mapping[int, str]
+
+
+def _walk(model: Any, end: Any, compared: Sequence[Probe]) -> _Walk:
+    agree = {id(symbolic): name for name, symbolic in find_tensors(model, compared).items()}
+    inputs = {id(source): source.name for source in model.inputs}
+    steps, read = find_steps(end, {**agree, **inputs})
+    return _Walk(
+        end=end,
+        steps=tuple(steps),
+        compared={id(each): agree[id(each)] for each in read if id(each) in agree},
+        inputs={id(each): inputs[id(each)] for each in read if id(each) not in agree},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
@@ -212,15 +212,6 @@ def _other_settings(
     has: tuple[int, ...] = getattr(own, field)
     if _padder(segment, index) is not None:
         return
-    make: Callable[[tuple[int, ...], str], Repair]
-    if is_pooling(step):
-        make = lambda value, padding: pool(  # noqa: E731
-            step, _replaced(own, field, value, padding).own_pads(), strides=value
-        )
-    else:
-        make = lambda value, padding: repaired(  # noqa: E731
-            step.operation, {key: list(value), "padding": padding}
-        )
     found = []
     for value in itertools.product(range(1, largest + 1), repeat=len(has)):
         for padding in ("same", "valid"):
@@ -228,8 +219,16 @@ def _other_settings(
             if value != has and changed.result(changed.own_pads()) == own.after:
                 also = "" if padding == own.padding else f", padding {padding}"
                 text = f"{field} {_text(has)} in place of {_text(value)}{also}"
-                found.append(Hypothesis(text, {index: make(value, padding)}))
+                found.append(Hypothesis(text, {index: _with(step, changed, key)}))
     yield from best_of(segment, found[:_MOST_TRIALS])
+
+
+def _with(step: Step, changed: Window, key: str) -> Repair:
+    """Returns the step with the strides or dilations, and the padding, of another window."""
+    if is_pooling(step):
+        return pool(step, changed.own_pads(), strides=changed.strides)
+    value = changed.strides if key == "strides" else changed.dilations
+    return repaired(step.operation, {key: list(value), "padding": changed.padding})
 
 
 def _replaced(own: Window, field: str, value: tuple[int, ...], padding: str) -> Window:

@@ -76,7 +76,11 @@ def diagnose(tmp_path):
         run_eagerly(model.save, path)
         row = diff_parity(path, case.migration).first_difference
         loaded = run_eagerly(keras_side.load_model, path)
-        return diagnose_layer(loaded, case.migration, case.feeds, case.inputs, row)
+        before = run_eagerly(loaded.get_weights)
+        diagnosis = diagnose_layer(loaded, case.migration, case.feeds, case.inputs, row)
+        after = run_eagerly(loaded.get_weights)
+        assert all(map(np.array_equal, before, after)), "the model is not as it was"
+        return diagnosis
 
     return run
 

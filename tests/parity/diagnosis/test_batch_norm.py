@@ -91,6 +91,19 @@ def test_batch_statistics(digits, remade, fitting):
     assert fitting(digits, model) == ["batch statistics in place of the moving ones"]
 
 
+def test_channels_first_in_the_graph(graph, net, changed, fitting):
+    """The model has its channels last."""
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    x = tf.placeholder(tf.float32, [None, 3, 5, 4], name="x")
+    normal = slim.batch_norm(x, is_training=False, data_format="NCHW", epsilon=1e-5, scope="bn")
+    case = net(tf.nn.relu(normal))
+    model = changed(case.migration.model, "bn", epsilon=1e-3)
+    assert fitting(case, model) == ["epsilon 0.001 in place of 1e-05"]
+
+
 def test_epsilon_and_gamma_at_once(digits, changed, diagnose):
     """No single fault: the special guesses fail, and what fits says that there are several."""
     diagnosis = diagnose(digits, changed(digits.migration.model, LAYER, epsilon=1e-3, scale=False))
