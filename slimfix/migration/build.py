@@ -68,7 +68,7 @@ def build_model(plan: ModelPlan, name: str) -> Any:
     for record in plan.layers:
         operation = layers.get(record.name)
         if operation is None:
-            operation = layers[record.name] = _operation(record, dtype)
+            operation = layers[record.name] = make_operation(record, dtype)
         sources = [tensors[tensor] for tensor in record.inputs]
         made = _called(operation, sources, record)
         results = made if isinstance(made, (list, tuple)) else [made]
@@ -127,7 +127,7 @@ def _of_a_converter(record: LayerRecord, fault: str) -> MigrationError:
     )
 
 
-def _operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
+def make_operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
     """Returns a Keras layer, or a Keras operation whose free parameters are its tensors."""
     import keras
 

@@ -1,7 +1,7 @@
 """The proof that a Keras model computes what the original graph computes."""
 
-from slimfix.parity.result import ParityResult, Verdict
+from slimfix.parity.result import Level, ParityResult, Verdict
 from slimfix.parity.verify import diff_parity
 from slimfix.reference.recording import Recording, read_recording
 
-__all__ = ["ParityResult", "Recording", "Verdict", "diff_parity", "read_recording"]
+__all__ = ["Level", "ParityResult", "Recording", "Verdict", "diff_parity", "read_recording"]

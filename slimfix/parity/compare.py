@@ -17,6 +17,11 @@ FEW_TIMES = 4.0
 # Below a few units in the last place the original's own error is luck, and no measure.
 ROUNDING_FLOOR = 8 * float(np.finfo(np.float32).eps)
 
+# A recording by another TensorFlow rounds in another order; a wrong one is off by far more.
+_RECORDING_FACTOR = 16.0
+# Two runs in float64 that round otherwise drift apart by a few times what one is off.
+_AMPLIFIED = 64.0
+
 # A channel that is nearly silent has the rounding of the louder ones that cancelled out in it.
 _SILENT = 1e-3
 
@@ -59,7 +64,9 @@ class Ruler:
       silent: number of its channels that are zero everywhere.
     """
 
-    def __init__(self, reference: np.ndarray):
+    def __init__(self, reference: np.ndarray, least: float = 0.0):
+        """Takes the reference. What is measured against a channel is measured against at least
+        `least`, in the reference's own unit."""
         self.reference = reference
         self._is_exact = reference.size == 0 or not _is_float(reference)
         self._wide = np.atleast_1d(reference)
@@ -70,7 +77,7 @@ class Ruler:
         loudest = _largest(self._wide, self._over)
         self.largest = float(loudest.max())
         self.silent = int(np.sum(loudest == 0))
-        self._scale = np.maximum(loudest, _SILENT * self.largest)
+        self._scale = np.maximum(loudest, max(_SILENT * self.largest, least))
 
     def measure(self, values: np.ndarray) -> Error:
         """Returns the error of a tensor."""
@@ -120,8 +127,29 @@ def _is_float(array: np.ndarray) -> bool:
     return bool(np.issubdtype(array.dtype, np.floating))
 
 
+def recorded_limit(own: float) -> float:
+    """Returns how far a recording may be off, where the original is off by `own` now.
+
+    Another TensorFlow rounds in another order; a recording of another network is off by far more.
+    """
+    return _RECORDING_FACTOR * max(own, ROUNDING_FLOOR)
+
+
+def amplified_limit(own: float) -> float:
+    """Returns how far float64 may be off after many steps, of which each amplifies rounding.
+
+    How much, the float32 original tells: `own` is what became of its rounding, and float64 rounds
+    2^-29 times as much.
+    """
+    return max(SAME_FUNCTION, _AMPLIFIED * 2.0**-29 * own)
+
+
 def judge(
-    function_error: float, original_error: float, keras_error: float, equal_bits: bool
+    function_error: float,
+    original_error: float,
+    keras_error: float,
+    equal_bits: bool,
+    limit: float = SAME_FUNCTION,
 ) -> Verdict:
     """Returns the verdict on one tensor.
 
@@ -130,8 +158,9 @@ def judge(
       original_error: float32 original against float64.
       keras_error: float32 model against float64.
       equal_bits: the two float32 values are equal to the bit.
+      limit: of function_error.
     """
-    if not function_error <= SAME_FUNCTION:
+    if not function_error <= limit:
         return Verdict.DIFFERENT
     if equal_bits:
         return Verdict.IDENTICAL

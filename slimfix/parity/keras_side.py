@@ -112,9 +112,14 @@ class Playback:
     def _run(self, node: Any) -> None:
         import keras
 
+        # In float64 the numbers of a float32 operation are those that it computes with.
+        single = self._perform.float64 and any(t.dtype == "float32" for t in node.input_tensors)
+
         def given(argument: Any) -> Any:
             if isinstance(argument, keras.KerasTensor):
                 return self._values[id(argument)]
+            if isinstance(argument, float) and single:
+                return float(np.float32(argument))
             return _widen(argument) if self._perform.float64 else argument
 
         args, kwargs = keras.tree.map_structure(given, (node.arguments.args, node.arguments.kwargs))
@@ -187,12 +192,15 @@ def copy_operation(operation: Any, float64: bool) -> Any:
     """Returns a layer or operation anew, with the same weights, in float64 if so asked.
 
     Made from the text that the `.keras` file holds of it. Initial values are not drawn: the
-    weights replace them.
+    weights replace them. In float64 the numbers of a float32 layer are those that it computes with:
+    epsilon 0.001 is the float32 next to it.
     """
     import keras
 
     text = json.dumps(keras.saving.serialize_keras_object(operation))
-    config = json.loads(text.replace('"float32"', '"float64"') if float64 else text)
+    config = json.loads(text)
+    if float64 and '"float32"' in text:
+        config = _in_float32_numbers(json.loads(text.replace('"float32"', '"float64"')))
     weights = getattr(operation, "weights", [])
     if not weights:
         return keras.saving.deserialize_keras_object(config)
@@ -203,6 +211,17 @@ def copy_operation(operation: Any, float64: bool) -> Any:
     for weight, value in zip(copy.weights, weights):
         weight.assign(value.value)
     return copy
+
+
+def _in_float32_numbers(config: Any, key: str = "") -> Any:
+    """Returns a configuration with each number as float32 has it; of a momentum, 1 - momentum."""
+    if isinstance(config, dict):
+        return {name: _in_float32_numbers(value, name) for name, value in config.items()}
+    if isinstance(config, list):
+        return [_in_float32_numbers(value) for value in config]
+    if not isinstance(config, float):
+        return config
+    return 1.0 - float(np.float32(1.0 - config)) if key == "momentum" else float(np.float32(config))
 
 
 def _widen(argument: Any) -> Any:

@@ -7,17 +7,18 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from slimfix import names
 from slimfix.errors import ParityError, UsageError, explain
+from slimfix.graphdef.control_flow import find_in_branches
 from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
+from slimfix.migration.function import Function
 from slimfix.parity import compare
 from slimfix.parity.keras_side import Inference, Playback, Training, find_tensors
 from slimfix.parity.result import LayerParity
+from slimfix.progress import show_progress
 from slimfix.reference.original import Original
 from slimfix.reference.windows import split_windows
-
-# A recording by another TensorFlow rounds in another order; a wrong one is off by far more.
-_RECORDING_FACTOR = 16.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +47,7 @@ def compare_layers(
     keras_inputs: Mapping[str, np.ndarray],
     recorded: Mapping[str, np.ndarray],
     performers: Sequence[Inference | Training] = (Inference(False), Inference(True)),
+    progress: bool | None = False,
 ) -> tuple[list[LayerParity], list[str]]:
     """Returns a row for each layer, in data-flow order, and a line for each wrong recorded tensor.
 
@@ -57,6 +59,7 @@ def compare_layers(
       recorded: value by tensor name of the graph, taken as the float32 original.
       performers: how the model is run in float32 and in float64; where it is in training mode, so
         is the graph.
+      progress: whether to draw a bar; None for where standard error is a terminal.
     Returns: the rows and lines. What the model has no operation for is left out, but never an
       output.
     Raises:
@@ -64,7 +67,7 @@ def compare_layers(
       UsageError: the original computes no finite number somewhere, which hides what follows.
     """
     training = isinstance(performers[0], Training)
-    places = _find_places(model, migration, recorded)
+    places = _find_places(model, migration, recorded, training)
     known = {name for place in places for name in place.recorded}
     groups = [(place.tensor, *place.recorded) for place in places]
     groups += [(name,) for name in recorded if name not in known]
@@ -101,17 +104,22 @@ def compare_layers(
             )
 
     exact_run, rerun_run = exact.run(windows), rerun.run(windows)
-    for window in windows:
+    label = "layers in training mode" if training else "layers"
+    for window in show_progress(windows, label, progress, noun="windows"):
         compare_window(window, next(exact_run), next(rerun_run))
     return rows, wrong
 
 
-def _find_places(model: Any, migration: Migration, recorded: Iterable[str]) -> list[_Place]:
+def _find_places(
+    model: Any, migration: Migration, recorded: Iterable[str], training: bool
+) -> list[_Place]:
     """Returns the places in data-flow order.
 
-    The place of a layer that makes an output is that of the output itself.
+    The place of a layer that makes an output is that of the output itself. In training, what comes
+    out of a conditional is compared in place of what inference computes inside of it.
     """
     function = migration.function
+    outside = _find_outside(migration) if training else {}
     found = find_tensors(model, migration.probes)
     given: dict[str, list[tuple[str, Any]]] = {}
     for asked, symbolic in zip(migration.signature.outputs, model.outputs):
@@ -119,12 +127,15 @@ def _find_places(model: Any, migration: Migration, recorded: Iterable[str]) -> l
     places = []
     for probe in migration.probes:
         inner = [(probe.tensor, found[probe.tensor])] if probe.tensor in found else []
-        for tensor, symbolic in given.pop(probe.tensor, inner):
+        for name, symbolic in given.pop(probe.tensor, inner):
+            tensor = outside.get(name, name)
+            if tensor is None:
+                continue
             permutation = function.permutations.get(tensor)
             same = [
                 name
                 for name in recorded
-                if function.aliases.get(name, name) == probe.tensor
+                if (name == tensor or (not training and _is_alias(function, name, probe.tensor)))
                 and function.permutations.get(name) == permutation
             ]
             same.sort(key=lambda name: name != tensor)
@@ -133,6 +144,24 @@ def _find_places(model: Any, migration: Migration, recorded: Iterable[str]) -> l
         unproved = [f"'{asked}'" for pairs in given.values() for asked, _ in pairs]
         raise ParityError(explain("Some outputs are those of no layer that is compared", unproved))
     return places
+
+
+def _is_alias(function: Function, name: str, tensor: str) -> bool:
+    return function.aliases.get(name, name) == tensor
+
+
+def _find_outside(migration: Migration) -> dict[str, str | None]:
+    """Returns by tensor that is made inside a conditional what hands it out; None for nothing."""
+    tensors = [probe.tensor for probe in migration.probes]
+    nodes = {tensor: names.split_tensor_name(tensor)[0] for tensor in tensors}
+    inside = set(find_in_branches(migration.view, nodes.values()))
+    found: dict[str, str | None] = {t: None for t, node in nodes.items() if node in inside}
+    for alias, tensor in migration.function.aliases.items():
+        if tensor in found and found[tensor] is None:
+            node = migration.view.nodes.get(names.split_tensor_name(alias)[0])
+            if node is not None and not find_in_branches(migration.view, [node.name]):
+                found[tensor] = alias
+    return found
 
 
 def _check_finite(tensor: str, exact: np.ndarray) -> None:
@@ -165,7 +194,7 @@ def _find_wrong(
         if name in recorded:
             error = compare.relative_error(recorded[name], exact[name])
             own = compare.relative_error(rerun[name], exact[name])
-            if not error <= _RECORDING_FACTOR * max(own, compare.ROUNDING_FLOOR):
+            if not error <= compare.recorded_limit(own):
                 wrong.append(
                     f"'{name}': off by {error:.1e} relative; float32 rounding is {own:.1e}"
                 )

@@ -1,39 +1,75 @@
-"""Level L0 too: what decides training, as the saved model has it, against what was planned.
+"""Level L0 too: the layers of a model and their settings, against what was planned.
 
 Inference cannot tell a wrong momentum, dropout rate or regularizer: no output shows it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterator
 
-from slimfix.migration.build import layers_by_name
-from slimfix.migration.records import ModelPlan
+from slimfix.migration.build import layer_dtype, layers_by_name, make_operation
+from slimfix.migration.records import LayerRecord, ModelPlan
 from slimfix.parity.result import SettingsParity
 
 _REGULARIZER = "_regularizer"
+# What decides neither what a layer computes nor how it trains: how its weights began, its name.
+_IDLE = ("name", "dtype", "seed")
+_IDLE_ENDS = ("_initializer",)
 
 
 def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
-    """Returns which settings of a loaded model are not those that its plan gives.
+    """Returns which layers of a model are not those of its plan, and which of their settings.
+
+    Each layer is compared in all settings that Keras keeps of it, planned ones and defaults. A
+    model that has no layer of any planned name was made by other hands: nothing is compared then.
 
     Args:
-      model: read back from disk.
-      plan: what it was built from.
+      model: keras.Model.
+      plan: what it is to be.
     """
+    layers = layers_by_name(model)
+    planned = {r.name: r for r in plan.layers if not r.target.startswith("ops.")}
+    if planned and not planned.keys() & layers.keys():
+        return SettingsParity(0, ())
     compared = 0
     different: list[str] = []
-    layers = layers_by_name(model)
-    for record in plan.layers:
-        if record.target.startswith("ops."):
+    dtype = layer_dtype(plan)
+    for name, record in planned.items():
+        compared += 1
+        kind = record.target.rpartition(".")[2]
+        if name not in layers:
+            different.append(f"'{name}' ({kind}): planned; not in the model")
             continue
-        found = layers[record.name].get_config()
-        for key, planned in {"trainable": True, **record.config}.items():
+        found = layers[name]
+        if type(found).__name__ != kind:
+            different.append(f"'{name}': planned {kind}; saved {type(found).__name__}")
+            continue
+        layer: Any = make_operation(record, dtype)
+        wanted = layer.get_config()
+        for key, value, actual in _settings(record, wanted, found.get_config()):
             compared += 1
-            actual = found.get(key)
-            if _plain(actual, key) != _plain(planned, key):
-                different.append(f"'{record.name}' {key}: planned {planned!r}; saved {actual!r}")
-    return SettingsParity(compared, tuple(different))
+            if _plain(actual, key) != _plain(value, key):
+                different.append(f"'{name}' {key}: planned {value!r}; saved {actual!r}")
+    inputs = {tensor.name for tensor in model.inputs}
+    extra = [n for n in layers if n not in planned and n not in inputs and not _is_planned(plan, n)]
+    different += [f"'{name}' ({type(layers[name]).__name__}): not planned" for name in extra]
+    return SettingsParity(compared + len(extra), tuple(different))
+
+
+def _is_planned(plan: ModelPlan, name: str) -> bool:
+    """Operations may be listed among the layers of a model."""
+    return any(record.name == name for record in plan.layers)
+
+
+def _settings(
+    record: LayerRecord, wanted: dict[str, Any], found: dict[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yields the name of each setting, what was planned, and what was saved."""
+    yield "trainable", record.config.get("trainable", True), found.get("trainable")
+    for key in [*record.config, *(key for key in wanted if key not in record.config)]:
+        idle = key in _IDLE or key.endswith(_IDLE_ENDS)
+        if key != "trainable" and not idle:
+            yield key, record.config.get(key, wanted.get(key)), found.get(key)
 
 
 def _plain(value: Any, key: str) -> Any:

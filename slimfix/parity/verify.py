@@ -1,9 +1,11 @@
-"""Proves that a saved Keras model computes what the original graph computes."""
+"""Proves, level by level, that a Keras model is the network of the original graph."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import platform
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -12,70 +14,204 @@ from slimfix import names
 from slimfix.errors import ParityError, UsageError, count, explain
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
-from slimfix.migration.function import Function
-from slimfix.migration.records import InputRecord
 from slimfix.parity import keras_side
+from slimfix.parity.data import Data, choose_course, choose_data, draw_cotangents
+from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, rounding_cause
+from slimfix.parity.gradients import compare_gradients
+from slimfix.parity.keras_inputs import check_signature
 from slimfix.parity.layers import compare_layers
-from slimfix.parity.result import ParityResult, Reference
+from slimfix.parity.matching import match_weights
+from slimfix.parity.result import (
+    LayerParity,
+    Level,
+    ParityResult,
+    Reference,
+    Verdict,
+    WeightsParity,
+)
 from slimfix.parity.settings import compare_settings
+from slimfix.parity.setup import Setup
+from slimfix.parity.statistics import describe_statistics
+from slimfix.parity.training import compare_training
+from slimfix.parity.trajectory import Course, compare_trajectories
 from slimfix.parity.weights import compare_weights
-from slimfix.reference.fits import check_fits
-from slimfix.reference.inputs import InputSpec, draw_inputs
-from slimfix.reference.original import graph_takes
+from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.recording import Recording, checksum
+
+_MOMENTUM = Optimizer("momentum", 0.01)
+BASIC = (Level.WEIGHTS, Level.INFERENCE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to be compared, and on what.
+
+    Attributes:
+      levels: which; L0 and L1 always are.
+      recording: what the original computed; None to run its graph now, and alone.
+      data: inputs, as of `data.choose_data`; None for recorded or drawn ones.
+      optimizer: of level L4, unless recorded.
+      steps: of level L4, unless recorded.
+      progress: whether to draw progress bars; None for where standard error is a terminal.
+    """
+
+    levels: Collection[Level] = BASIC
+    recording: Recording | None = None
+    data: Any = None
+    optimizer: Optimizer = _MOMENTUM
+    steps: int = 20
+    progress: bool | None = False
 
 
 def diff_parity(
-    model_path: str, migration: Migration, recording: Recording | None = None
+    model: Any,
+    migration: Migration,
+    recording: Recording | None = None,
+    levels: Collection[Level] = BASIC,
+    **more: Any,
 ) -> ParityResult:
-    """Returns the proof, passed or not, that a `.keras` file is the network it was made from.
+    """Returns the proof, passed or not, that a Keras model is the network of a graph.
 
     Level L0 compares weights bit by bit, and the settings that decide training. Level L1
     compares the output of every layer: the model in float64 against the original graph in
     float64, which decides; and both float32 sides against that, which tells how much each
-    rounds.
+    rounds. L2 does the same in training mode and compares the moving statistics after a step, L3
+    compares gradients, L4 the steps of an optimizer.
 
     Args:
-      model_path: `.keras` file; it is loaded with plain Keras.
-      migration: the graph and checkpoint it was made from.
-      recording: what the original computed; None to draw inputs and run the graph now.
+      model: functional keras.Model, or path of a `.keras` file, which is loaded with plain Keras.
+      migration: the graph and checkpoint that it is to be.
+      recording, levels, more: as of `Request`.
     Returns: ParityResult; see its `passed` and `first_difference`.
     Raises:
-      ParityError: the recording is not of this graph and checkpoint.
-      UsageError: the recording lacks an input of the network, or cannot be one of it; or the
-        network computes no finite number for these inputs.
+      ParityError: the recording is not of this graph and checkpoint, or the model takes or gives
+        another number of tensors.
+      UsageError: the inputs cannot be those of the network; or it computes no finite number for
+        them.
+      UnsupportedEnvironmentError: L3 or L4 is asked for where Keras runs on another backend than
+        TensorFlow.
     """
-    inputs = _inputs(migration, recording)
-    recorded = recording.tensors if recording else {}
-    _check_known(migration, recorded)
-    model = run_eagerly(keras_side.load_model, model_path)
-    _check_signature(model, migration)
+    request = Request(levels, recording, **more)
+    if isinstance(model, (str, os.PathLike)):
+        model = run_eagerly(keras_side.load_model, os.fspath(model))
+    result: ParityResult = run_eagerly(_diff, model, migration, request)
+    return result
+
+
+def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
+    check_signature(model, migration)
+    recording = request.recording
+    data = choose_data(migration, request.data, recording)
+    _check_known(migration, recording)
+    setup = Setup(model, migration, match_weights(model, migration.plan, migration.read))
     # A recording may hold tensors, and so need switches, that the outputs do not depend on.
     switches = {**(recording.switches if recording else {}), **migration.function.switches}
-    rows, wrong = run_eagerly(
-        compare_layers,
+    feeds = {**switches, **data.inference}
+    rows, wrong = compare_layers(
         model,
         migration,
-        {**switches, **inputs},
-        _keras_inputs(migration, inputs),
-        recorded,
+        feeds,
+        setup.for_keras(data.inference),
+        recording.tensors if recording else {},
+        progress=request.progress,
     )
-    if recording and wrong:
-        raise _recording_error(recording, wrong)
-    return ParityResult(
-        weights=run_eagerly(compare_weights, model, migration.plan, migration.read),
+    _check_recording(recording, wrong)
+    rows = _with_causes(model, rows)
+    first = next((row for row in rows if row.verdict is Verdict.DIFFERENT), None)
+    diagnosis = None
+    if first is not None:
+        diagnosis = diagnose_layer(model, migration, feeds, setup.for_keras(data.inference), first)
+    result = ParityResult(
+        weights=_weights(setup),
         settings=compare_settings(model, migration.plan),
         layers=tuple(rows),
         outputs=migration.signature.outputs,
-        reference=_reference(recording),
-        inputs_sha256=checksum(inputs),
-        samples=len(next(iter(inputs.values()))),
+        reference=_reference(recording, request.data),
+        inputs_sha256=checksum(data.inference),
+        samples=len(next(iter(data.inference.values()))),
         versions=_versions(),
+        statistics=tuple(describe_statistics(setup)),
+        unmatched=_unmatched(setup, rows),
+        diagnosis=diagnosis,
+    )
+    return _with_training(setup, data, request, result)
+
+
+def _with_training(
+    setup: Setup, data: Data, request: Request, result: ParityResult
+) -> ParityResult:
+    """Returns a result with those of levels L2 to L4 that were asked for."""
+    recording, batch = request.recording, data.batches[0]
+    if Level.TRAINING in request.levels:
+        training = compare_training(setup, batch, recording, request.progress)
+        _check_recording(recording, training.wrong)
+        result = dataclasses.replace(
+            result,
+            training=tuple(_with_causes(setup.model, training.rows)),
+            statistics=tuple(training.statistics),
+            diagnosis=result.diagnosis or training.diagnosis,
+        )
+    if Level.GRADIENTS in request.levels:
+        if recording and recording.gradients:
+            cotangents = [recording.cotangents[tensor] for tensor in setup.floating_outputs]
+        else:
+            cotangents = draw_cotangents(setup.output_shapes(batch))
+        recorded = recording.gradients if recording else {}
+        gradients, wrong = compare_gradients(setup, batch, cotangents, recorded)
+        _check_recording(recording, wrong)
+        result = dataclasses.replace(result, gradients=tuple(gradients))
+    if Level.TRAJECTORY in request.levels:
+        course = _course(setup, data, request)
+        trajectory, wrong = compare_trajectories(setup, course, request.progress)
+        _check_recording(recording, wrong)
+        result = dataclasses.replace(result, trajectory=trajectory)
+    return result
+
+
+def _course(setup: Setup, data: Data, request: Request) -> Course:
+    recorded = request.recording.trajectory if request.recording else None
+    if recorded is None:
+        shapes = [setup.output_shapes(batch) for batch in data.batches]
+        return choose_course(data, shapes, request.optimizer, request.steps)
+    turns = range(len(next(iter(recorded.inputs.values()))))
+    return Course(
+        recorded.optimizer,
+        [{tensor: value[turn] for tensor, value in recorded.inputs.items()} for turn in turns],
+        [[recorded.targets[tensor][turn] for tensor in setup.floating_outputs] for turn in turns],
+        len(recorded.losses),
+        recorded.losses,
+        recorded.weights,
     )
 
 
-def _check_known(migration: Migration, tensors: Iterable[str]) -> None:
-    unknown = [t for t in tensors if names.split_tensor_name(t)[0] not in migration.view]
+def _weights(setup: Setup) -> WeightsParity:
+    found = compare_weights(setup.matches, setup.migration.read, {})
+    if not found.different:
+        return found
+    origins = diagnose_weights(setup.model, setup.migration)
+    return compare_weights(setup.matches, setup.migration.read, origins)
+
+
+def _with_causes(model: Any, rows: Sequence[LayerParity]) -> list[LayerParity]:
+    """Returns the rows, the degraded ones with what makes their layer round so much."""
+    operations = {operation.name: operation for operation in model.operations}
+    return [
+        dataclasses.replace(row, cause=rounding_cause(operations[row.layer]))
+        if row.verdict is Verdict.DEGRADED and row.layer in operations
+        else row
+        for row in rows
+    ]
+
+
+def _unmatched(setup: Setup, rows: Sequence[LayerParity]) -> tuple[str, ...]:
+    aliases = setup.migration.function.aliases
+    compared = {aliases.get(row.tensor, row.tensor) for row in rows}
+    return tuple(p.tensor for p in setup.migration.probes if p.tensor not in compared)
+
+
+def _check_known(migration: Migration, recording: Recording | None) -> None:
+    recorded: Iterable[str] = recording.tensors if recording else ()
+    unknown = [t for t in recorded if names.split_tensor_name(t)[0] not in migration.view]
     if unknown:
         raise UsageError(
             explain(
@@ -86,83 +222,30 @@ def _check_known(migration: Migration, tensors: Iterable[str]) -> None:
         )
 
 
-def _check_signature(model: Any, migration: Migration) -> None:
-    planned = [record.name for record in migration.plan.inputs]
-    found = [tensor.name for tensor in model.inputs]
-    wanted = len(migration.signature.outputs)
-    if found != planned or len(model.outputs) != wanted:
+def _check_recording(recording: Recording | None, wrong: Sequence[str]) -> None:
+    """Raises ParityError if some of a recording is not what the original computes."""
+    if recording is not None and wrong:
         raise ParityError(
             explain(
-                "The saved model does not take and give what was asked for",
-                [
-                    f"inputs: planned {', '.join(planned)}; saved {', '.join(found)}",
-                    f"outputs: planned {wanted}; saved {len(model.outputs)}",
-                ],
+                f"{len(wrong)} of the values in recording '{recording.path}' are not what this "
+                "graph and checkpoint compute",
+                wrong,
+                cause="it was recorded from another checkpoint, or in another mode.",
+                fix="record it again from this checkpoint.",
             )
         )
 
 
-def _inputs(migration: Migration, recording: Recording | None) -> dict[str, np.ndarray]:
-    """Returns the value of each input by tensor name, as the original graph takes it."""
-    function = migration.function
-    specs = [_spec(record, function.permutations) for record in migration.plan.inputs]
-    if recording is None:
-
-        def takes(drawn: Mapping[str, np.ndarray]) -> bool:
-            feeds = {**function.switches, **drawn}
-            outputs = migration.signature.outputs
-            return graph_takes(migration.view, migration.read, feeds, outputs)
-
-        batch = None if function.batches else _fixed_batch(function)
-        return draw_inputs(specs, migration.view, takes, batch)
-    check_fits(recording, specs, function.switches)
-    return {spec.tensor: recording.inputs[spec.tensor] for spec in specs}
-
-
-def _spec(record: InputRecord, permutations: Mapping[str, tuple[int, ...]]) -> InputSpec:
-    """Returns an input as it is in the graph, whose axes may have another order."""
-    order = permutations.get(record.tensor, range(len(record.shape)))
-    sizes = dict(zip(order, record.shape))
-    shape = tuple(sizes[axis] for axis in range(len(record.shape)))
-    return InputSpec(record.tensor, shape, record.dtype)
-
-
-def _fixed_batch(function: Function) -> int | None:
-    """Returns the size of the batch where the graph holds it as a number, beside its inputs."""
-    shapes = [function.shapes.get(tensor) for tensor in function.outputs]
-    return next((shape[0] for shape in shapes if shape and shape[0]), None)
-
-
-def _keras_inputs(migration: Migration, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns the same by Keras name, with axes in the model's order."""
-    permutations = migration.function.permutations
-    return {
-        record.name: np.transpose(inputs[record.tensor], permutations[record.tensor])
-        if record.tensor in permutations
-        else inputs[record.tensor]
-        for record in migration.plan.inputs
-    }
-
-
-def _recording_error(recording: Recording, wrong: Sequence[str]) -> ParityError:
-    return ParityError(
-        explain(
-            f"{len(wrong)} of {len(recording.tensors)} tensors in recording "
-            f"'{recording.path}' are not what this graph and checkpoint compute",
-            wrong,
-            cause="it was recorded from another checkpoint, or in training mode.",
-            fix="record it again from this checkpoint.",
-        )
-    )
-
-
-def _reference(recording: Recording | None) -> Reference:
+def _reference(recording: Recording | None, data: Any) -> Reference:
     import tensorflow as tf
 
     if recording is None:
-        return Reference(f"graph run by TensorFlow {tf.__version__} on drawn inputs", 0)
+        inputs = "drawn inputs" if data is None else "given inputs"
+        return Reference(f"graph run by TensorFlow {tf.__version__} on {inputs}", 0)
     version = recording.versions["tensorflow"]
-    return Reference(f"recorded by TensorFlow {version}", len(recording.tensors))
+    maps = (recording.tensors, recording.training, recording.statistics, recording.gradients)
+    steps = 0 if recording.trajectory is None else len(recording.trajectory.losses)
+    return Reference(f"recorded by TensorFlow {version}", sum(map(len, maps)) + steps)
 
 
 def _versions() -> dict[str, str]:

@@ -30,18 +30,7 @@ def check_fits(
         for name, value in switches.items()
         if name in recording.switches and recording.switches[name] != value
     ]
-    for spec in inputs:
-        value = recording.inputs.get(spec.tensor)
-        if value is None:
-            others = ", ".join(sorted(recording.inputs)) or "none"
-            wrong.append(f"input '{spec.tensor}': not in it; it has {others}")
-        elif str(value.dtype) != spec.dtype or not _fits(value.shape, spec.shape):
-            wrong.append(
-                f"input '{spec.tensor}': recorded {list(value.shape)} {value.dtype}; "
-                f"graph {list(spec.shape)} {spec.dtype}"
-            )
-        elif value.size == 0 or not np.all(np.isfinite(value)):
-            wrong.append(f"input '{spec.tensor}': empty, or some values are not finite")
+    wrong += find_misfits(recording.inputs, inputs)
     if not recording.tensors:
         wrong.append("no tensor was recorded")
     if wrong:
@@ -52,6 +41,33 @@ def check_fits(
                 cause="it was made of another network, or in training mode.",
             )
         )
+
+
+def find_misfits(
+    values: Mapping[str, np.ndarray], specs: Sequence[InputSpec], word: str = "recorded"
+) -> list[str]:
+    """Returns a line for each input that a network cannot take: it is missing, of another shape or
+    dtype, empty, or not finite.
+
+    Args:
+      values: by tensor name.
+      specs: the network's inputs.
+      word: what the values are.
+    """
+    wrong = []
+    for spec in specs:
+        value = values.get(spec.tensor)
+        if value is None:
+            others = ", ".join(sorted(values)) or "none"
+            wrong.append(f"input '{spec.tensor}': not in it; it has {others}")
+        elif str(value.dtype) != spec.dtype or not _fits(value.shape, spec.shape):
+            wrong.append(
+                f"input '{spec.tensor}': {word} {list(value.shape)} {value.dtype}; "
+                f"graph {list(spec.shape)} {spec.dtype}"
+            )
+        elif value.size == 0 or not (value.dtype.kind != "f" or np.all(np.isfinite(value))):
+            wrong.append(f"input '{spec.tensor}': empty, or some values are not finite")
+    return wrong
 
 
 def _fits(shape: tuple[int, ...], wanted: Sequence[int | None]) -> bool:

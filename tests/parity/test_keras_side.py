@@ -56,7 +56,9 @@ def test_in_float64_it_is_the_closed_form(model, inputs):
     np.testing.assert_allclose(second, scaled @ kernel + bias, rtol=1e-14)
     (norm,) = [layer for layer in model.layers if "normalization" in layer.name]
     gamma, beta, mean, variance = (w.numpy().astype(np.float64) for w in norm.weights)
-    normal = (wide["x"] @ kernel + bias - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    normal = (wide["x"] @ kernel + bias - mean) / np.sqrt(
+        variance + np.float64(np.float32(1e-3))
+    ) * gamma + beta
     expected = normal[:, :3] + np.tanh(normal[:, 3:])
     np.testing.assert_allclose(joined, expected, rtol=1e-13, atol=1e-13)
 

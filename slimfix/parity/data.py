@@ -1,0 +1,189 @@
+"""The inputs of a proof: the user's own, recorded ones, or drawn ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from slimfix import names
+from slimfix.errors import UsageError, explain
+from slimfix.migration.conversion import Migration
+from slimfix.migration.records import InputRecord
+from slimfix.parity.trajectory import Course
+from slimfix.reference.fits import check_fits, find_misfits
+from slimfix.reference.inputs import InputSpec, draw_inputs
+from slimfix.reference.optimizers import Optimizer
+from slimfix.reference.original import graph_takes
+from slimfix.reference.recording import Recording
+
+_Arrays = Mapping[str, np.ndarray]
+
+# Batch statistics of fewer samples than this say little about a layer.
+_TRAINING_BATCH = 4
+_BATCHES = 4
+_SEED = 20150321
+_MOST = 64  # Batches taken from a generator, which may have no end.
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """What a proof runs on.
+
+    Attributes:
+      inference: inputs by tensor name, for level L1.
+      batches: inputs by tensor name, the first for levels L2 and L3, all in turns for L4.
+    """
+
+    inference: _Arrays
+    batches: Sequence[_Arrays]
+
+
+def choose_data(migration: Migration, data: Any, recording: Recording | None) -> Data:
+    """Returns the inputs of a proof.
+
+    Args:
+      migration: of the network.
+      data: path of an .npz or .npy file; an array; a dict of arrays; or an iterable of such, one a
+        batch, of which the first 64 are taken; None to draw. Names are tensor names, or those of
+        the Keras inputs.
+      recording: its inputs are taken, and `data` is None.
+    Raises: UsageError: the inputs are not such as the network takes, or cannot be drawn.
+    """
+    specs = [_spec(record, migration.function.permutations) for record in migration.plan.inputs]
+    if recording is not None:
+        if data is not None:
+            raise UsageError("data and recording are two sets of inputs; give one")
+        check_fits(recording, specs, migration.function.switches)
+        recorded = {spec.tensor: recording.inputs[spec.tensor] for spec in specs}
+        trains = recording.training or recording.gradients
+        return Data(recorded, [recorded] if trains else _draw_batches(migration, specs))
+    if data is None:
+        return Data(_draw(migration, specs, None, _SEED), _draw_batches(migration, specs))
+    batches = [_named(migration, batch) for batch in _read(data)]
+    wrong = [line for batch in batches for line in find_misfits(batch, specs, "given")]
+    if wrong or not batches:
+        raise UsageError(
+            explain(
+                "The data is not such as the network takes",
+                list(dict.fromkeys(wrong)) or ["it holds no batch"],
+                fix="name each array after the tensor that it feeds, with its dtype and shape.",
+            )
+        )
+    if len(batches) == 1:
+        return Data(batches[0], _cut(batches[0]))
+    together = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    return Data(together, batches)
+
+
+def choose_course(
+    data: Data, shapes: Sequence[Sequence[tuple[int, ...]]], optimizer: Optimizer, steps: int
+) -> Course:
+    """Returns a trajectory on chosen batches, with drawn targets.
+
+    Args:
+      data: of the proof.
+      shapes: of the floating-point outputs, for each batch.
+      optimizer: takes the steps.
+      steps: number of steps.
+    """
+    generator = np.random.default_rng(_SEED)
+    targets = [
+        [generator.normal(size=shape).astype(np.float32) for shape in each] for each in shapes
+    ]
+    return Course(optimizer, data.batches, targets, steps)
+
+
+def draw_cotangents(shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+    """Returns a seeded standard normal array for each shape."""
+    generator = np.random.default_rng(_SEED)
+    return [generator.normal(size=shape).astype(np.float32) for shape in shapes]
+
+
+def _spec(record: InputRecord, permutations: Mapping[str, tuple[int, ...]]) -> InputSpec:
+    """Returns an input as it is in the graph, whose axes may have another order."""
+    order = permutations.get(record.tensor, range(len(record.shape)))
+    sizes = dict(zip(order, record.shape))
+    shape = tuple(sizes[axis] for axis in range(len(record.shape)))
+    return InputSpec(record.tensor, shape, record.dtype)
+
+
+def _draw(
+    migration: Migration, specs: Sequence[InputSpec], batch: int | None, seed: int
+) -> dict[str, np.ndarray]:
+    function = migration.function
+
+    def takes(drawn: _Arrays) -> bool:
+        feeds = {**function.switches, **drawn}
+        outputs = migration.signature.outputs
+        return graph_takes(migration.view, migration.read, feeds, outputs)
+
+    if not function.batches:  # The graph may hold the size as a number, beside its inputs.
+        shapes = [function.shapes.get(tensor) for tensor in function.outputs]
+        batch = next((shape[0] for shape in shapes if shape and shape[0]), batch)
+    return draw_inputs(specs, migration.view, takes, batch, seed)
+
+
+def _draw_batches(migration: Migration, specs: Sequence[InputSpec]) -> list[_Arrays]:
+    return [_draw(migration, specs, _TRAINING_BATCH, _SEED + 1 + turn) for turn in range(_BATCHES)]
+
+
+def _read(data: Any) -> list[Any]:
+    """Returns the batches that the user gave, each an array or a dict of arrays."""
+    if isinstance(data, (str, os.PathLike)):
+        data = _load(os.fspath(data))
+    if isinstance(data, (np.ndarray, Mapping)):
+        return [data]
+    if not isinstance(data, Iterable):
+        raise UsageError(f"data is a {type(data).__name__}; want arrays, or an iterable of batches")
+    found = []
+    for batch in data:
+        found.append(batch)
+        if len(found) == _MOST:
+            break
+    return found
+
+
+def _load(path: str) -> Any:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except Exception as error:  # np.load raises many kinds for a damaged file.
+        raise UsageError(
+            explain(
+                f"Cannot read arrays from '{path}'",
+                [f"{type(error).__name__}: {error}"],
+                fix="write it with numpy.savez(path, **{'images:0': images}).",
+            )
+        ) from error
+
+
+def _named(migration: Migration, batch: Any) -> dict[str, np.ndarray]:
+    """Returns a batch by tensor name."""
+    records = migration.plan.inputs
+    if not isinstance(batch, Mapping):
+        if len(records) != 1:
+            raise UsageError(
+                f"data is one array; the network has {len(records)} inputs: give a dict of arrays"
+            )
+        return {records[0].tensor: np.asarray(batch)}
+    by_keras = {record.name: record.tensor for record in records}
+    full = {name: names.join_tensor_name(*names.split_tensor_name(name)) for name in batch}
+    return {by_keras.get(name, full[name]): np.asarray(value) for name, value in batch.items()}
+
+
+def _cut(batch: _Arrays) -> list[_Arrays]:
+    """Returns up to four batches of one size, of at least four samples each where there are so
+    many; what is left over is left out."""
+    samples = min(len(value) for value in batch.values())
+    count = max(1, min(_BATCHES, samples // _TRAINING_BATCH))
+    size = samples // count
+    return [
+        {name: value[turn * size : (turn + 1) * size] for name, value in batch.items()}
+        for turn in range(count)
+    ]

@@ -1,0 +1,174 @@
+"""Level L3: the gradient of every trainable weight and every input, in training mode."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Mapping, Sequence
+
+import numpy as np
+
+from slimfix import names
+from slimfix.parity import compare
+from slimfix.parity.layout import as_variable, whole
+from slimfix.parity.matching import Held
+from slimfix.parity.replica import Replica, check_backend
+from slimfix.parity.result import LayerParity
+from slimfix.parity.setup import Setup
+
+_Arrays = Mapping[str, np.ndarray]
+# Float32 has less than two digits of such a gradient.
+_CANCELLED = 1e-2
+
+
+def compare_gradients(
+    setup: Setup, inputs: _Arrays, cotangents: Sequence[np.ndarray], recorded: _Arrays
+) -> tuple[list[LayerParity], list[str]]:
+    """Returns a row for each gradient of sum(output * cotangent), and a line for each wrong one.
+
+    Dropout drops nothing on either side.
+
+    Args:
+      setup: both networks.
+      inputs: value by tensor name.
+      cotangents: one for each floating-point output of the original.
+      recorded: by name of variable or input, taken as the float32 original.
+    """
+    check_backend()
+    exact, rerun, in_inference = _of_the_original(setup, inputs, cotangents)
+    given, turned = setup.for_keras(inputs), setup.outputs_for_keras(cotangents)
+    held_by = {
+        variable: held
+        for variable, held in setup.held_by().items()
+        if whole(exact, variable, setup.migration.read(variable).shape) is not None
+    }
+    weights = [held for group in held_by.values() for held in group]
+    sides = []
+    for float64 in (False, True):
+        replica = Replica(setup.model, float64, in_inference)
+        of_weights, of_inputs = replica.gradients(given, turned, weights)
+        by_path = dict(zip((held.weight.path for held in weights), of_weights))
+        sides.append((by_path, of_inputs))
+    rows: list[LayerParity] = []
+    wrong: list[str] = []
+
+    def add(labels: _Labels, values: _Values) -> None:
+        rows.append(_compare(labels, values, wrong))
+
+    for variable, group in held_by.items():
+        shape = setup.migration.read(variable).shape
+        keras = [_total(group, by_path, shape) for by_path, _ in sides]
+        original = [_whole(side, variable, shape) for side in (exact, rerun)]
+        labels = _Labels(
+            group[0].layer, names.parent_scope(variable), group[0].record.name, variable
+        )
+        add(labels, _Values(keras, original, whole(recorded, variable, shape)))
+    permutations = setup.migration.function.permutations
+    for tensor, name in zip(_input_tensors(setup), given):
+        if tensor in exact:
+            order = permutations.get(tensor)
+            keras = [_turned_back(of_inputs[name], order) for _, of_inputs in sides]
+            labels = _Labels(name, names.split_tensor_name(tensor)[0], "input", tensor)
+            add(labels, _Values(keras, [exact[tensor], rerun[tensor]], recorded.get(tensor)))
+    return rows, wrong
+
+
+@dataclasses.dataclass(frozen=True)
+class _Labels:
+    """What a gradient is of; see LayerParity."""
+
+    layer: str
+    scope: str
+    kind: str
+    tensor: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Values:
+    """One gradient as each side has it.
+
+    Attributes:
+      keras: in float32 and in float64.
+      original: in float64, and in float32 as run now.
+      recorded: the float32 original as recorded, if it was.
+    """
+
+    keras: Sequence[np.ndarray]
+    original: Sequence[np.ndarray]
+    recorded: np.ndarray | None
+
+
+def _compare(labels: _Labels, values: _Values, wrong: list[str]) -> LayerParity:
+    """Returns the row of a gradient; adds a line to `wrong` if the recorded one is not it."""
+    (keras_single, keras_double), (exact, rerun) = values.keras, values.original
+    ruler, cause = _ruler(exact, rerun)
+    own = ruler.measure(rerun)
+    taken, original = rerun, own
+    if values.recorded is not None:
+        taken, original = values.recorded, ruler.measure(values.recorded)
+        if not original.relative <= compare.recorded_limit(own.relative):
+            wrong.append(
+                f"gradient of '{labels.tensor}': off by {original.relative:.1e} relative; float32 "
+                f"rounding is {own.relative:.1e}"
+            )
+    single, double = ruler.measure(keras_single), ruler.measure(keras_double)
+    allowed = max(original.relative, own.relative)
+    equal_bits = compare.equal_bits(keras_single, taken)
+    return LayerParity(
+        **dataclasses.asdict(labels),
+        shape=exact.shape,
+        scale=ruler.largest,
+        function_error=double.relative,
+        original_error=original.relative,
+        keras_error=single.relative,
+        verdict=compare.judge(double.relative, allowed, single.relative, equal_bits),
+        original_ulps=original.ulps,
+        keras_ulps=single.ulps,
+        silent=ruler.silent,
+        cause=cause,
+    )
+
+
+def _ruler(exact: np.ndarray, rerun: np.ndarray) -> tuple[compare.Ruler, str]:
+    """Returns what measures a gradient, and a remark on one that is zero but for rounding.
+
+    So is that of a bias before a batch norm: terms cancel out, and what is left is rounding on
+    every side. How large the terms are, the float32 rounding tells.
+    """
+    rounding = float(np.max(np.abs(rerun - exact), initial=0.0))
+    largest = float(np.max(np.abs(exact), initial=0.0))
+    if rounding <= _CANCELLED * largest:
+        return compare.Ruler(exact), ""
+    terms = rounding / float(np.finfo(np.float32).eps)
+    return compare.Ruler(exact, terms), (
+        "its terms cancel out, and zero but for rounding is left: measured against the terms"
+    )
+
+
+def _of_the_original(
+    setup: Setup, inputs: _Arrays, cotangents: Sequence[np.ndarray]
+) -> tuple[_Arrays, _Arrays, frozenset[str]]:
+    found = []
+    for float64 in (True, False):
+        graph = setup.training_graph(inputs, float64)
+        with graph.open() as run:
+            found.append(run.gradients(inputs, cotangents))
+    return found[0], found[1], setup.in_inference(graph)
+
+
+def _total(group: Sequence[Held], by_path: _Arrays, shape: Sequence[int]) -> np.ndarray:
+    """Returns the gradient of a variable: the sum over the weights that hold it."""
+    parts = [as_variable(held.record, by_path[held.weight.path], shape) for held in group]
+    return np.sum(parts, axis=0) if len(parts) > 1 else parts[0]
+
+
+def _whole(values: _Arrays, variable: str, shape: Sequence[int]) -> np.ndarray:
+    found = whole(values, variable, shape)
+    return np.zeros(shape) if found is None else found
+
+
+def _input_tensors(setup: Setup) -> list[str]:
+    return [record.tensor for record in setup.migration.plan.inputs]
+
+
+def _turned_back(value: np.ndarray, permutation: Sequence[int] | None) -> np.ndarray:
+    return value if permutation is None else np.transpose(value, np.argsort(permutation))

@@ -1,0 +1,51 @@
+"""Feeds a Keras model what the original graph takes."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+import numpy as np
+
+from slimfix.errors import ParityError, explain
+from slimfix.migration.conversion import Migration
+
+
+def check_signature(model: Any, migration: Migration) -> None:
+    """Raises ParityError unless a model takes and gives as many tensors as the network."""
+    planned = [record.name for record in migration.plan.inputs]
+    found = [tensor.name for tensor in model.inputs]
+    wanted = len(migration.signature.outputs)
+    if len(found) != len(planned) or len(model.outputs) != wanted:
+        raise ParityError(
+            explain(
+                "The model does not take and give what the network does",
+                [
+                    f"inputs: planned {', '.join(planned)}; model {', '.join(found)}",
+                    f"outputs: planned {wanted}; model {len(model.outputs)}",
+                ],
+            )
+        )
+
+
+def keras_inputs(
+    model: Any, migration: Migration, inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Returns inputs by Keras name, axes in the model's order.
+
+    A model made by other hands has names of its own: then its inputs are taken in their order.
+
+    Args:
+      model: whose signature was checked.
+      migration: of the network.
+      inputs: value by tensor name.
+    """
+    permutations = migration.function.permutations
+    found = [tensor.name for tensor in model.inputs]
+    planned = [record.name for record in migration.plan.inputs]
+    called = dict(zip(planned, found)) if set(planned) != set(found) else {n: n for n in planned}
+    return {
+        called[record.name]: np.transpose(inputs[record.tensor], permutations[record.tensor])
+        if record.tensor in permutations
+        else inputs[record.tensor]
+        for record in migration.plan.inputs
+    }
