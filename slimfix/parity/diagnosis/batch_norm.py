@@ -66,29 +66,26 @@ def guess_batch_norm(segment: Segment, index: int) -> Iterator[Hypothesis]:
     if step.weight("gamma") is not None and step.weight("beta") is not None:
         swapped = _with(own, beta=own.gamma, gamma=own.beta)
         yield Hypothesis("beta and gamma swapped", {index: swapped})
-    yield Hypothesis(
-        "mean and variance swapped",
-        {index: _with(own, mean=own.variance, variance=own.mean)},
-    )
     if step.training:
         # A run in training mode has moved the layer's own.
         moving = {
-            key: variables.get(f"moving_{key}", getattr(own, key)) for key in ("mean", "variance")
+            key: variables.get(f"moving_{key}", step.weight(f"moving_{key}"))
+            for key in ("mean", "variance")
         }
         repair = _with(own, **moving)
         yield Hypothesis("batch statistics in place of the moving ones", {index: repair})
-    else:
-        yield Hypothesis(
-            "moving statistics in place of the batch's",
-            {index: _with(own, mean=None, variance=None)},
-        )
+        return
+    swapped = _with(own, mean=own.variance, variance=own.mean)
+    yield Hypothesis("mean and variance swapped", {index: swapped})
+    of_batch = _with(own, mean=None, variance=None)
+    yield Hypothesis("moving statistics in place of the batch's", {index: of_batch})
 
 
 def _parameters(step: Step) -> Parameters:
     gamma, beta = step.weight("gamma"), step.weight("beta")
     return Parameters(
-        mean=step.weight("moving_mean"),
-        variance=step.weight("moving_variance"),
+        mean=None if step.training else step.weight("moving_mean"),
+        variance=None if step.training else step.weight("moving_variance"),
         gamma=1.0 if gamma is None else gamma,
         beta=0.0 if beta is None else beta,
         epsilon=float(copy_operation(step.operation, float64=True).epsilon),
@@ -109,7 +106,7 @@ def _epsilon(segment: Segment, index: int, own: Parameters) -> Iterator[Hypothes
         return
     found = solve_epsilon(values, segment.expected, own)
     if found is None or abs(found - own.epsilon) <= _SAME_EPSILON * own.epsilon:
-        yield Hypothesis(f"epsilon other than {np.float32(own.epsilon)}", {index: _with(own)})
+        yield Hypothesis(f"epsilon other than {np.float32(own.epsilon)!s}", {index: _with(own)})
     else:
         had, fits = _told_apart(own.epsilon, found)
         yield Hypothesis(f"epsilon {had} in place of {fits}", {index: _with(own, epsilon=found)})
@@ -125,8 +122,10 @@ def solve_epsilon(values: np.ndarray, expected: np.ndarray, own: Parameters) -> 
       values: float64, what is normalised.
       expected: float64, same shape, the result.
       own: the other parameters.
-    Returns: float, not below zero.
+    Returns: float, not below zero; None also where the statistics are the batch's.
     """
+    if own.mean is None or own.variance is None:
+        return None
     values, expected = (np.moveaxis(each, own.axis, -1) for each in (values, expected))
     over = tuple(range(values.ndim - 1))
     centred = values - own.mean
@@ -139,7 +138,7 @@ def solve_epsilon(values: np.ndarray, expected: np.ndarray, own: Parameters) -> 
     )
     gamma = np.broadcast_to(np.asarray(own.gamma, np.float64), factor.shape)
     tells = (factor != 0) & (gamma != 0)
-    if not np.any(tells) or own.variance is None:
+    if not np.any(tells):
         return None
     total = np.square(gamma[tells] / factor[tells])
     epsilon = float(np.average(total - own.variance[tells], weights=1 / np.square(total)))

@@ -12,6 +12,7 @@ from slimfix.migration.conversion import Migration
 from slimfix.migration.records import LayerRecord
 from slimfix.parity.compare import relative_error
 from slimfix.parity.diagnosis.chain import Chain, Repair, Step, find_steps
+from slimfix.parity.keras_inputs import keras_inputs as inputs_by_name
 from slimfix.parity.keras_side import find_tensors
 from slimfix.parity.result import LayerParity
 from slimfix.reference.original import Original
@@ -95,14 +96,17 @@ def find_segment(
     in_model = find_tensors(model, migration.probes[:position])
     # Where the model lacks a layer, the walk through the planned one goes on behind it as well.
     compared = [probe for probe in migration.probes[:position] if probe.tensor in in_model]
+    planned_model = _as_planned(migration)
     walks = [
         _walk(each, _end(each, migration, row.tensor, own), compared)
-        for each, own in ((model, found), (_as_planned(migration), planned))
+        for each, own in ((model, found), (planned_model, planned))
     ]
     read = {name for walk in walks for name in walk.compared.values()}
     exact = _run_original(migration, feeds, [row.tensor, *sorted(read)])
+    as_called = keras_inputs, inputs_by_name(planned_model, migration, feeds)
     given = [
-        {key: _widened(keras_inputs[name]) for key, name in walk.inputs.items()} for walk in walks
+        {key: _widened(values[name]) for key, name in walk.inputs.items()}
+        for walk, values in zip(walks, as_called)
     ]
     chain, as_planned = (
         Chain(
