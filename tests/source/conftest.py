@@ -56,7 +56,7 @@ def rebuilt(tmp_path):
 
     def rebuild(plan):
         source = format_source(plan, ABOUT)
-        model, _ = build_model(plan, ABOUT.model_name)
+        model = build_model(plan, ABOUT.model_name)
         path = str(tmp_path / ABOUT.weights_file)
         model.save_weights(path)
         check_source(source, model, path)

@@ -161,7 +161,7 @@ def _as_planned(migration: Migration) -> Any:
     """Returns the Keras model that was planned, with the checkpoint's values."""
     if migration.model is not None:
         return migration.model
-    model, _ = build_model(migration.plan, "as_planned")
+    model = build_model(migration.plan, "as_planned")
     load_weights(model, migration.plan, migration.read)
     return model
 
