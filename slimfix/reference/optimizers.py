@@ -128,7 +128,8 @@ def _adam(optimizer: Optimizer, gradient: Any, variable: Any, number: Any) -> An
     first, second = _slot(variable, 0.0), _slot(variable, 0.0)
     m = _moved(first, beta1 * first + (1 - beta1) * gradient)
     v = _moved(second, beta2 * second + (1 - beta2) * tf.square(gradient))
-    unbias = tf.sqrt(1 - tf.pow(beta2, number)) / (1 - tf.pow(beta1, number))
+    power1, power2 = (tf.constant(beta, number.dtype) ** number for beta in (beta1, beta2))
+    unbias = tf.sqrt(1 - power2) / (1 - power1)
     rate = as_float32(optimizer.learning_rate) * unbias
     return variable.assign_sub(
         rate * m / (tf.sqrt(v) + as_float32(optimizer.epsilon)), read_value=False
