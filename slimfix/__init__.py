@@ -32,6 +32,7 @@ _PUBLIC = {
 # These need Keras 3, and so Python 3.10.
 _KERAS_3 = {
     "migrate": "slimfix.pipeline",
+    "verify_parity": "slimfix.verification",
     "SlimBatchNormalization": "slimfix.layers.batch_norm",
 }
 _HAS_KERAS_3 = sys.version_info >= (3, 10)

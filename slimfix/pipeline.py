@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import hashlib
 import os
 from typing import Any, Callable, Mapping, Sequence
 
-from slimfix.errors import ParityError, UnsupportedEnvironmentError, UsageError, explain
+from slimfix.errors import UsageError
 from slimfix.folder import check_is_free, new_folder
 from slimfix.migration import Migration, convert
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.ledger import close_books
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
-from slimfix.parity import ParityResult, Verdict, diff_parity, read_recording
+from slimfix.outcome import (
+    HTML_FILE,
+    JSON_FILE,
+    build_result,
+    check_environment,
+    parity_error,
+    sha256_of,
+)
+from slimfix.parity import diff_parity, read_recording
 from slimfix.report.as_html import format_html
 from slimfix.report.as_json import format_json
 from slimfix.report.migration_json import format_migration_json
 from slimfix.report.result import MigrationResult
-from slimfix.report.summary import describe_verdict
 from slimfix.source import About, check_source, format_source
 
 MODEL_FILE = "model.keras"
 WEIGHTS_FILE = "model.weights.h5"
 SOURCE_FILE = "model.py"
 ACCOUNT_FILE = "migration.json"
-JSON_FILE = "parity.json"
-HTML_FILE = "parity.html"
-
-# Older ones forget the names of some operations in a saved model.
-_OLDEST_KERAS = (3, 12)
 
 
 def migrate(
@@ -86,7 +87,7 @@ def migrate(
         MigrationResult, for the whole report.
       UnsupportedEnvironmentError: Keras 3.12 or later is not installed.
     """
-    _check_environment()
+    check_environment()
     if output_dir is None:
         raise UsageError("migrate() needs an output_dir")
     output_dir = os.fspath(output_dir)
@@ -110,34 +111,18 @@ def migrate(
         gc.collect()
         parity = diff_parity(model_path, migration, recorded)
         if not parity.passed:
-            raise _parity_error(_result(migration, parity, files={}))
-        result = _result(migration, parity, _files(output_dir, migration))
-        sha256 = {name: _sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))}
+            headline = "The migrated model is not the original network; no model was written."
+            raise parity_error(headline, build_result(migration, parity, {}, {}))
+        sha256 = {
+            name: sha256_of(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
+        }
+        checksums = {os.path.join(output_dir, MODEL_FILE): sha256[MODEL_FILE]}
+        result = build_result(migration, parity, _files(output_dir, migration), checksums)
         text = format_migration_json(migration, account, sha256, parity.versions)
         _write(os.path.join(folder, ACCOUNT_FILE), text)
         _write(os.path.join(folder, JSON_FILE), format_json(result))
         _write(os.path.join(folder, HTML_FILE), format_html(result))
     return result
-
-
-def _check_environment() -> None:
-    try:
-        import keras
-
-        version = keras.__version__
-    except ImportError:
-        version = "none"
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < _OLDEST_KERAS:
-        raise UnsupportedEnvironmentError(
-            explain(
-                f"Migration needs Keras {_OLDEST_KERAS[0]}.{_OLDEST_KERAS[1]} or later; "
-                f"installed: {version}",
-                cause="this is the legacy environment, where slimfix trains and saves only.",
-                fix="copy the checkpoint and its .meta to an environment with Python 3.10 or "
-                "later, and there: pip install slimfix",
-            )
-        )
 
 
 def _write_source(migration: Migration, folder: str) -> None:
@@ -153,14 +138,6 @@ def _write_source(migration: Migration, folder: str) -> None:
     _write(os.path.join(folder, SOURCE_FILE), source)
 
 
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _files(output_dir: str, migration: Migration) -> dict[str, str]:
     exact = any(record.target.startswith("slimfix.") for record in migration.plan.layers)
     needs = "slimfix.SlimBatchNormalization imported" if exact else "plain Keras"
@@ -172,48 +149,6 @@ def _files(output_dir: str, migration: Migration) -> dict[str, str]:
         os.path.join(output_dir, JSON_FILE): "parity report for programs",
         os.path.join(output_dir, HTML_FILE): "parity report for people",
     }
-
-
-def _result(
-    migration: Migration, parity: ParityResult, files: Mapping[str, str]
-) -> MigrationResult:
-    return MigrationResult(
-        checkpoint=migration.checkpoint.prefix,
-        meta=migration.meta,
-        inputs={record.tensor: record.name for record in migration.plan.inputs},
-        outputs=migration.signature.outputs,
-        switches=migration.function.switches,
-        variables=migration.variables,
-        notes=migration.notes,
-        parity=parity,
-        files=files,
-    )
-
-
-def _parity_error(result: MigrationResult) -> ParityError:
-    parity = result.parity
-    items = [*parity.weights.different, *parity.settings.different]
-    items += [
-        f"'{row.layer}' ({row.kind}), graph tensor '{row.tensor}': float64 error "
-        f"{row.function_error:.1e} relative to its largest value {row.scale:.3g}"
-        for row in parity.layers
-        if row.verdict is Verdict.DIFFERENT
-    ]
-    error = ParityError(
-        explain(
-            "The migrated model is not the original network; no model was written. "
-            + " ".join(describe_verdict(result)),
-            items,
-            cause="a fault in the converter of the first layer, since its inputs agree: slimfix's, "
-            "or yours if op_converters has it."
-            if parity.first_difference and not parity.weights.different
-            else "weights or settings were lost or changed on the way into the .keras file.",
-            fix="report it with the graph's nodes around that layer; leave the layer out with "
-            "--inputs or --outputs until then.",
-        )
-    )
-    error.result = result
-    return error
 
 
 def _write(path: str, text: str) -> None:

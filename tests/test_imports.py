@@ -31,8 +31,11 @@ ALLOWED = {
     "parity": BASE | {"progress", "checkpoint", "graphdef", "network", "migration", "reference"},
     "source": BASE | {"migration"},
     "report": BASE | {"progress", "network", "migration", "parity", "reference"},
-    "pipeline": BASE
-    | {"folder", "progress", "network", "migration", "reference", "parity", "report", "source"},
+    "outcome": BASE | {"migration", "parity", "report"},
+    "pipeline": BASE | {"folder", "network", "migration", "parity", "report", "source", "outcome"},
+    "verification": BASE
+    | {"folder", "network", "migration", "reference", "parity", "report", "layers", "outcome"}
+    | {"pipeline"},
     "commands": BASE | {"progress", "checkpoint", "pipeline", "report", "compat", "graph"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.

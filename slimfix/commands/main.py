@@ -14,6 +14,7 @@ from slimfix.errors import SlimfixError, UsageError
 VERBS = {
     "migrate": "Turn a TensorFlow 1 checkpoint and its graph into a verified Keras 3 model.",
     "record": "Write down what a TensorFlow 1 network computes, where it lives.",
+    "verify": "Prove that a Keras model is a TensorFlow 1 network.",
     "recalibrate": "Compute the moving statistics of a checkpoint anew, from data.",
 }
 
