@@ -11,6 +11,7 @@ from slimfix import names
 from slimfix.errors import UsageError, count, explain
 from slimfix.graphdef.view import GraphView
 from slimfix.network.fed import read_fed
+from slimfix.reference.fits import find_misfits
 from slimfix.reference.inputs import SEED, InputSpec, draw_inputs
 
 Data = Mapping[str, np.ndarray]
@@ -84,11 +85,12 @@ def cut_feeds(
       batch_size, batches: upper bounds, for the data may hold fewer samples.
     Raises: UsageError: the data are not those of the inputs, or not of one length.
     """
-    given = _by_input(specs, data)
-    wrong = [fault for spec in specs for fault in _faults(spec, given)]
+    types = {spec.tensor: spec.dtype for spec in specs}
+    given = {name: _cast(value, types.get(name)) for name, value in _named(specs, data).items()}
+    wrong = find_misfits(given, specs, "given")
     if wrong:
         raise _no_inputs(wrong)
-    inputs = {spec.tensor: given[spec.tensor].astype(spec.dtype) for spec in specs}
+    inputs = {tensor: given[tensor] for tensor in types}
     lengths = {len(value) for value in inputs.values()}
     if len(lengths) != 1 or not takes(inputs):
         raise _no_inputs([f"'{t}': {list(v.shape)} {v.dtype}" for t, v in inputs.items()])
@@ -114,7 +116,7 @@ def _no_inputs(wrong: Sequence[str]) -> UsageError:
     )
 
 
-def _by_input(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[str, np.ndarray]:
+def _named(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[str, np.ndarray]:
     if isinstance(data, Mapping):
         return {
             names.join_tensor_name(*names.split_tensor_name(name)): np.asarray(value)
@@ -131,18 +133,8 @@ def _by_input(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[str, 
     return {specs[0].tensor: np.asarray(data)}
 
 
-def _faults(spec: InputSpec, inputs: Data) -> list[str]:
-    value = inputs.get(spec.tensor)
-    wanted = f"the graph takes [{','.join('?' if s is None else str(s) for s in spec.shape)}]"
-    if value is None:
-        return [f"'{spec.tensor}': not given; there is {', '.join(inputs) or 'none'}"]
-    fits = value.ndim == len(spec.shape) and all(
-        size in (None, found) for size, found in zip(spec.shape, value.shape)
-    )
-    if not fits or not value.size:
-        return [f"'{spec.tensor}': {list(value.shape)}; {wanted}"]
-    if spec.dtype == "string" or not np.can_cast(value.dtype, spec.dtype, "same_kind"):
-        return [f"'{spec.tensor}': {value.dtype}; the graph takes {spec.dtype}"]
-    if value.dtype.kind == "f" and not np.all(np.isfinite(value)):
-        return [f"'{spec.tensor}': some values are not finite"]
-    return []
+def _cast(value: np.ndarray, dtype: str | None) -> np.ndarray:
+    """Returns an array as a session casts what it is fed; as it is where it would not."""
+    is_number = dtype not in (None, "string")
+    fits = is_number and np.can_cast(value.dtype, str(dtype), "same_kind")
+    return value.astype(str(dtype)) if fits else value

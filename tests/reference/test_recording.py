@@ -1,10 +1,19 @@
-"""Recordings are read with their checksum, or refused."""
+"""Recordings are written whole or not at all, and read with their checksum, or refused."""
+
+import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from slimfix.errors import UsageError
-from slimfix.reference.recording import read_recording
+from slimfix.reference.optimizers import Optimizer
+from slimfix.reference.recording import (
+    RecordedTrajectory,
+    Recording,
+    read_recording,
+    write_recording,
+)
 
 GOOD = "tests/golden/micro/rank4_scale/recording.npz"
 
@@ -42,3 +51,109 @@ def test_what_is_no_recording_is_refused(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UsageError, match="No recording at"):
         read_recording(str(tmp_path / "none.npz"))
+
+
+def numbers(start, *shape):
+    """Distinct float32 values."""
+    return start + np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+
+
+def full(path):
+    """A recording with something in every map, of awkward names and dtypes."""
+    return Recording(
+        path=str(path),
+        versions={"tensorflow": "1.15.5", "numpy": "1.18.5"},
+        switches={"is_training:0": False, "frozen:0": True},
+        inputs={"x:0": numbers(0, 2, 3), "ids:0": np.array([[3], [5]], np.int64)},
+        tensors={"net/a/Relu:0": numbers(10, 2, 4), "file": numbers(20, 2)},
+        training={"net/a/Relu:0": numbers(30, 2, 4)},
+        statistics={"net/bn/net/bn/moving_mean/local_step": np.float32(7)},
+        cotangents={"net/a/Relu:0": numbers(40, 2, 4)},
+        gradients={"net/a/weights": numbers(50, 3, 4), "x:0": numbers(60, 2, 3)},
+        trajectory=RecordedTrajectory(
+            optimizer=Optimizer("adam", 0.003, beta1=0.8),
+            inputs={"x:0": numbers(70, 4, 2, 3)},
+            targets={"net/a/Relu:0": numbers(80, 4, 2, 4)},
+            losses=numbers(90, 5),
+            weights={"net/a/weights": numbers(95, 3, 4)},
+        ),
+    )
+
+
+def same(one, other):
+    assert type(one) is type(other)
+    if dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            same(getattr(one, field.name), getattr(other, field.name))
+    elif isinstance(one, dict):
+        assert set(one) == set(other)
+        for key, value in one.items():
+            same(np.asarray(value), np.asarray(other[key]))
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    else:
+        assert one == other
+
+
+def test_what_is_written_is_read(tmp_path):
+    recording = full(tmp_path / "r.npz")
+    write_recording(recording)
+    same(read_recording(recording.path), recording)
+    assert os.listdir(str(tmp_path)) == ["r.npz"]
+
+
+def test_what_was_not_recorded_is_empty(tmp_path):
+    path = str(tmp_path / "r.npz")
+    write_recording(Recording(path, {"tensorflow": "1"}, {}, {"x:0": numbers(1, 2)}, {}))
+    read = read_recording(path)
+    assert read.trajectory is None
+    assert not (read.training or read.statistics or read.gradients)
+
+
+def test_others_may_read_it(tmp_path):
+    """As any file that the user writes."""
+    before = os.umask(0o022)
+    try:
+        write_recording(full(tmp_path / "r.npz"))
+    finally:
+        os.umask(before)
+    assert os.stat(str(tmp_path / "r.npz")).st_mode & 0o777 == 0o644
+
+
+def test_it_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "r.npz"
+    path.write_text("before")
+
+    def full_disk(file, **arrays):
+        with open(file, "wb") as cut:
+            cut.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_recording(full(path))
+    assert os.listdir(str(tmp_path)) == ["r.npz"]
+    assert path.read_text() == "before"
+
+
+ROOMS = ["tensor/", "training/statistic/", "gradient/value/", "trajectory/weight/"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_checksum_covers_every_level(tmp_path, room):
+    recording = full(tmp_path / "r.npz")
+    write_recording(recording)
+    with np.load(recording.path) as file:
+        arrays = {key: file[key] for key in file.files}
+    (key, *_) = [key for key in sorted(arrays) if key.startswith(room)]
+    arrays[key] = arrays[key] + np.float32(1)
+    np.savez(recording.path, **arrays)
+    with pytest.raises(UsageError, match="do not have the checksum"):
+        read_recording(recording.path)
+
+
+def test_the_order_in_the_file_is_that_of_the_data_flow(tmp_path):
+    recording = full(tmp_path / "r.npz")
+    write_recording(recording)
+    assert list(read_recording(recording.path).tensors) == ["net/a/Relu:0", "file"]
