@@ -115,9 +115,13 @@ class Chain:
             _run(self.steps[index], values, repairs.get(index))
         return _as_array(values[id(self._end)])
 
-    def of_one_sample(self) -> Chain:
-        """Returns the same on the first sample alone, where samples lie along the first axis."""
-        return Chain(self.steps, self._end, {key: v[:1] for key, v in self._known.items()})
+    def values(self) -> dict[int, np.ndarray]:
+        """Returns every value by id of its symbolic tensor, known ones among them."""
+        return {key: _as_array(v) for key, v in self._unrepaired(len(self.steps)).items()}
+
+    def of_samples(self, number: int) -> Chain:
+        """Returns the same on the first samples, where samples lie along the first axis."""
+        return Chain(self.steps, self._end, {key: v[:number] for key, v in self._known.items()})
 
     def _unrepaired(self, index: int) -> dict[int, Any]:
         """Returns every value before a step, computed once."""

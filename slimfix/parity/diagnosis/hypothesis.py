@@ -50,7 +50,7 @@ def best_of(segment: Segment, hypotheses: Sequence[Hypothesis]) -> list[Hypothes
     """
     if not hypotheses:
         return []
-    one = segment.of_one_sample()
+    one = segment.of_samples(1)
     found = min(hypotheses, key=lambda each: try_out(one, each).error)
     if len(hypotheses) == 1 or try_out(segment, found).fits:
         return [found]

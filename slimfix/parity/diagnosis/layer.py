@@ -14,6 +14,7 @@ from slimfix.parity.diagnosis.batch_norm import guess_batch_norm
 from slimfix.parity.diagnosis.hypothesis import Guesses, Hypothesis, try_out
 from slimfix.parity.diagnosis.kernel import guess_bias, guess_kernel
 from slimfix.parity.diagnosis.mode import guess_dropout
+from slimfix.parity.diagnosis.narrowing import narrow, tensor_of
 from slimfix.parity.diagnosis.order_of_axes import guess_order
 from slimfix.parity.diagnosis.plan import guess_pattern, guess_settings
 from slimfix.parity.diagnosis.pooling import guess_pooling
@@ -57,11 +58,16 @@ def diagnose(
     What is more general than a fault of one kind, such as that the values of the checkpoint would
     fit, is tried only where no such fault explains the difference.
     """
-    segment = find_segment(model, migration, feeds, keras_inputs, row)
+    whole = find_segment(model, migration, feeds, keras_inputs, row)
+    segment = narrow(whole, feeds)
     trials = [try_out(segment, hypothesis) for hypothesis in _special(segment)]
     if not any(trial.fits for trial in trials):
         trials += _until_one_fits(segment)
-    return Diagnosis(Level.INFERENCE, row.layer, row.tensor, tuple(trials))
+    layer, tensor = row.layer, row.tensor
+    if segment.chain.steps != whole.chain.steps:
+        layer = segment.chain.steps[-1].name
+        tensor = tensor_of(segment, segment.planned.steps[-1]) or tensor
+    return Diagnosis(Level.INFERENCE, layer, tensor, tuple(trials))
 
 
 def _special(segment: Segment) -> Iterator[Hypothesis]:
@@ -89,9 +95,9 @@ def _until_one_fits(segment: Segment) -> list[Trial]:
 def _of_each_step(segment: Segment, guesses: Guesses) -> Iterator[Hypothesis]:
     """Yields the guesses about each step, which is named where there are several."""
     steps = segment.chain.steps
-    for index, step in enumerate(steps):
+    for index in segment.suspects:
         for hypothesis in guesses(segment, index):
             if len(steps) > 1:
-                text = f"'{step.name}': {hypothesis.text}"
+                text = f"'{steps[index].name}': {hypothesis.text}"
                 hypothesis = dataclasses.replace(hypothesis, text=text)
             yield hypothesis

@@ -30,6 +30,8 @@ class Segment:
       records: the planned layer or operation by name, of the whole network.
       migration: the graph and checkpoint.
       inputs: by id of each input of the model that the chain reads, its value.
+      called: planned name by Keras name, of steps that the model calls otherwise.
+      suspects: positions of the steps that may be at fault.
     """
 
     chain: Chain
@@ -39,10 +41,16 @@ class Segment:
     records: Mapping[str, LayerRecord]
     migration: Migration
     inputs: Mapping[int, np.ndarray]
+    suspects: tuple[int, ...]
+    called: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def planned_name(self, step: Step) -> str:
+        """Returns the name that the plan has for a step, its own unless known to be another."""
+        return self.called.get(step.name, step.name)
 
     def record(self, step: Step) -> LayerRecord | None:
         """Returns what was planned under the name of a step; None where nothing was."""
-        return self.records.get(step.name)
+        return self.records.get(self.planned_name(step))
 
     def variables(self, step: Step) -> dict[str, np.ndarray]:
         """Returns the checkpoint's values of a step's planned weights, by name, as float64."""
@@ -55,7 +63,7 @@ class Segment:
     @property
     def missing(self) -> tuple[Step, ...]:
         """The planned steps that the Keras model does not have here."""
-        here = {step.name for step in self.chain.steps}
+        here = {self.planned_name(step) for step in self.chain.steps}
         return tuple(step for step in self.planned.steps if step.name not in here)
 
     @property
@@ -63,12 +71,17 @@ class Segment:
         """The positions of the Keras model's steps that were not planned here."""
         planned = {step.name for step in self.planned.steps}
         steps = enumerate(self.chain.steps)
-        return tuple(index for index, step in steps if step.name not in planned)
+        return tuple(index for index, step in steps if self.planned_name(step) not in planned)
 
-    def of_one_sample(self) -> Segment:
-        """Returns the same on the first sample alone, to choose among many guesses."""
-        chain = self.chain.of_one_sample()
-        return dataclasses.replace(self, chain=chain, expected=self.expected[:1])
+    def of_samples(self, number: int) -> Segment:
+        """Returns the same on the first samples alone, to choose among many guesses."""
+        return dataclasses.replace(
+            self,
+            chain=self.chain.of_samples(number),
+            planned=self.planned.of_samples(number),
+            expected=self.expected[:number],
+            inputs={key: value[:number] for key, value in self.inputs.items()},
+        )
 
     def error(self, repairs: Mapping[int, Repair], known: Mapping[int, Any] | None = None) -> float:
         """Returns how far the model is off with some steps replaced; see `Chain.run`."""
@@ -102,7 +115,7 @@ def find_segment(
         for each, own in ((model, found), (planned_model, planned))
     ]
     read = {name for walk in walks for name in walk.compared.values()}
-    exact = _run_original(migration, feeds, [row.tensor, *sorted(read)])
+    exact = run_original(migration, feeds, [row.tensor, *sorted(read)])
     as_called = keras_inputs, inputs_by_name(planned_model, migration, feeds)
     given = [
         {key: _widened(values[name]) for key, name in walk.inputs.items()}
@@ -125,6 +138,7 @@ def find_segment(
         records={record.name: record for record in migration.plan.layers},
         migration=migration,
         inputs=given[0],
+        suspects=tuple(range(len(here))),
     )
 
 
@@ -174,9 +188,10 @@ def _end(model: Any, migration: Migration, tensor: str, probe: Probe) -> Any:
     return find_tensors(model, [probe])[probe.tensor]
 
 
-def _run_original(
+def run_original(
     migration: Migration, feeds: Mapping[str, Any], tensors: list[str]
 ) -> dict[str, np.ndarray]:
+    """Returns exact values by tensor name, axes in the model's order; args as `Original`'s."""
     original = Original(migration.view, migration.read, feeds, tensors, float64=True)
     (values,) = original.run([tensors])
     permutations = migration.function.permutations

@@ -35,7 +35,8 @@ def guess_reading(segment: Segment) -> Iterator[Hypothesis]:
     if segment.end is None:
         return
     step = segment.chain.steps[segment.end]
-    planned = next((i for i, s in enumerate(segment.planned.steps) if s.name == step.name), None)
+    name = segment.planned_name(step)
+    planned = next((i for i, s in enumerate(segment.planned.steps) if s.name == name), None)
     if planned is None:
         return
     wanted = segment.planned.inputs(planned)
