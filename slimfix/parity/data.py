@@ -24,6 +24,8 @@ _Arrays = Mapping[str, np.ndarray]
 # Batch statistics of fewer samples than this say little about a layer.
 _TRAINING_BATCH = 4
 _BATCHES = 4
+# Of all samples for level L1, which are at least two.
+_ELEMENTS, _SAMPLES = 2**16, 16
 _SEED = 20150321
 _MOST = 64  # Batches taken from a generator, which may have no end.
 
@@ -61,7 +63,8 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
         trains = recording.training or recording.gradients
         return Data(recorded, [recorded] if trains else _draw_batches(migration, specs))
     if data is None:
-        return Data(_draw(migration, specs, None, _SEED), _draw_batches(migration, specs))
+        drawn = _draw(migration, specs, _count_samples(specs), _SEED)
+        return Data(drawn, _draw_batches(migration, specs))
     batches = [_named(migration, batch) for batch in _read(data)]
     wrong = [line for batch in batches for line in find_misfits(batch, specs, "given")]
     if wrong or not batches:
@@ -124,6 +127,18 @@ def _draw(
         shapes = [function.shapes.get(tensor) for tensor in function.outputs]
         batch = next((shape[0] for shape in shapes if shape and shape[0]), batch)
     return draw_inputs(specs, migration.view, takes, batch, seed)
+
+
+def _count_samples(specs: Sequence[InputSpec]) -> int | None:
+    """Returns how many samples to draw for level L1: more of small ones.
+
+    In two samples, many a channel of a small network is silent behind its activation.
+    """
+    shapes = [tuple(size or 0 for size in spec.shape[1:]) for spec in specs]
+    if any(0 in shape for shape in shapes):
+        return None
+    elements = sum(int(np.prod(shape)) for shape in shapes)
+    return int(np.clip(_ELEMENTS // elements, 2, _SAMPLES))
 
 
 def _draw_batches(migration: Migration, specs: Sequence[InputSpec]) -> list[_Arrays]:

@@ -12,7 +12,7 @@ from slimfix.parity import compare
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.matching import Held
 from slimfix.parity.replica import Replica, check_backend
-from slimfix.parity.result import LayerParity
+from slimfix.parity.result import LayerParity, Verdict
 from slimfix.parity.setup import Setup
 
 _Arrays = Mapping[str, np.ndarray]
@@ -62,6 +62,7 @@ def compare_gradients(
             group[0].layer, names.parent_scope(variable), group[0].record.name, variable
         )
         add(labels, _Values(keras, original, whole(recorded, variable, shape)))
+    rows += _find_untrained(setup, exact)
     permutations = setup.migration.function.permutations
     for tensor, name in zip(_input_tensors(setup), given):
         if tensor in exact:
@@ -70,6 +71,43 @@ def compare_gradients(
             labels = _Labels(name, names.split_tensor_name(tensor)[0], "input", tensor)
             add(labels, _Values(keras, [exact[tensor], rerun[tensor]], recorded.get(tensor)))
     return rows, wrong
+
+
+def _find_untrained(setup: Setup, exact: _Arrays) -> list[LayerParity]:
+    """Returns a row for each weight that only one side trains.
+
+    Where that was planned, for Keras trains or freezes a layer as a whole, the plan's notes say so.
+    """
+    planned = {layer.name: layer for layer in setup.migration.plan.layers}
+    rows = []
+    for variable, group in setup.held_by().items():
+        shape = setup.migration.read(variable).shape
+        trained = whole(exact, variable, shape) is not None
+        here = any(held.weight.trainable for held in group)
+        if names.is_statistic_name(variable) or trained == here:
+            continue
+        layer = planned.get(group[0].layer)
+        as_planned = layer is not None and layer.config.get("trainable", True) == here
+        notes = [note for note in layer.notes if "does not train" in note] if layer else []
+        explained = as_planned and bool(notes)
+        rows.append(
+            LayerParity(
+                layer=group[0].layer,
+                scope=names.parent_scope(variable),
+                kind=group[0].record.name,
+                tensor=variable,
+                shape=shape,
+                scale=0.0,
+                function_error=0.0 if explained else float("inf"),
+                original_error=0.0,
+                keras_error=0.0,
+                verdict=Verdict.EXPLAINED if explained else Verdict.DIFFERENT,
+                cause=notes[0]
+                if explained
+                else f"trained in {'Keras' if here else 'the original'} alone",
+            )
+        )
+    return rows
 
 
 @dataclasses.dataclass(frozen=True)

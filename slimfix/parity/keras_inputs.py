@@ -11,11 +11,13 @@ from slimfix.migration.conversion import Migration
 
 
 def check_signature(model: Any, migration: Migration) -> None:
-    """Raises ParityError unless a model takes and gives as many tensors as the network."""
+    """Raises ParityError unless a model takes and gives as many tensors as the network, those of
+    the planned names in the planned order."""
     planned = [record.name for record in migration.plan.inputs]
     found = [tensor.name for tensor in model.inputs]
     wanted = len(migration.signature.outputs)
-    if len(found) != len(planned) or len(model.outputs) != wanted:
+    in_order = found == planned or set(found) != set(planned)
+    if len(found) != len(planned) or len(model.outputs) != wanted or not in_order:
         raise ParityError(
             explain(
                 "The model does not take and give what the network does",

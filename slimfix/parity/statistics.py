@@ -10,9 +10,10 @@ import numpy as np
 from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.parity.compare import SAME_FUNCTION, relative_error
+from slimfix.parity.diagnosis.decay import diagnose_statistic
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.matching import Held
-from slimfix.parity.result import Spread, StatisticParity, Verdict
+from slimfix.parity.result import Diagnosis, Spread, StatisticParity, Verdict
 from slimfix.parity.setup import Setup
 
 
@@ -51,31 +52,67 @@ class Moved:
     elements: Mapping[str, int]
 
 
-def compare_statistics(setup: Setup, moved: Moved) -> list[StatisticParity]:
-    """Returns the same as `describe_statistics`, with what one training step made of them."""
+def compare_statistics(
+    setup: Setup, moved: Moved
+) -> tuple[list[StatisticParity], Diagnosis | None]:
+    """Returns the same as `describe_statistics`, with what one training step made of them; and what
+    was tried on the first that is different."""
     layers = {
         name: layer
         for layer in setup.batch_norms
         if layer.mode != "inference"
         for name in layer.statistics
     }
-    before = describe_statistics(setup)
-    return [
-        _compare(setup, moved, held, row, layers.get(held.record.variable))
-        for held, row in zip(_statistics(setup), before)
-    ]
+    rows: list[StatisticParity] = []
+    diagnosis = None
+    for held, row in zip(_statistics(setup), describe_statistics(setup)):
+        layer = layers.get(held.record.variable)
+        values = _values(setup, moved, held)
+        rows.append(_compare(setup, row, layer, values, moved.elements.get(row.variable)))
+        if rows[-1].verdict is Verdict.DIFFERENT and diagnosis is None:
+            diagnosis = _diagnose(rows[-1], layer, values)
+    return rows, diagnosis
+
+
+@dataclasses.dataclass(frozen=True)
+class _Values:
+    """A statistic in float64, [channels]: before a step, and after it on both sides."""
+
+    before: np.ndarray
+    original: np.ndarray
+    keras: np.ndarray
+
+
+def _values(setup: Setup, moved: Moved, held: Held) -> _Values:
+    variable = held.record.variable
+    before = setup.migration.read(variable).astype(np.float64)
+    original = whole(moved.original, variable, before.shape)
+    weight = moved.keras[held.layer].weights[held.index] if held.layer in moved.keras else None
+    loaded = _numpy(held.weight if weight is None else weight).astype(np.float64)
+    keras = as_variable(held.record, loaded, before.shape)
+    return _Values(before, before if original is None else original, keras)
+
+
+def _diagnose(
+    row: StatisticParity, layer: BatchNormLayer | None, values: _Values
+) -> Diagnosis | None:
+    if layer is None or layer.decay is None:
+        return None
+    fused = row.variable == layer.moving_variance and layer.kind == "fused" and row.elements
+    factor = _unbiased(row.elements or 1)[0] if fused else 1.0
+    return diagnose_statistic(
+        row, values.before, values.original, values.keras, layer.decay, factor
+    )
 
 
 def _compare(
-    setup: Setup, moved: Moved, held: Held, row: StatisticParity, layer: BatchNormLayer | None
+    setup: Setup,
+    row: StatisticParity,
+    layer: BatchNormLayer | None,
+    values: _Values,
+    elements: int | None,
 ) -> StatisticParity:
-    variable = held.record.variable
-    stored = setup.migration.read(variable).astype(np.float64)
-    original = whole(moved.original, variable, stored.shape)
-    original = stored if original is None else original
-    weight = moved.keras[held.layer].weights[held.index] if held.layer in moved.keras else None
-    loaded = _numpy(held.weight if weight is None else weight).astype(np.float64)
-    keras = as_variable(held.record, loaded, stored.shape)
+    original, keras = values.original, values.keras
     error = relative_error(keras, original)
     row = dataclasses.replace(
         row,
@@ -83,7 +120,7 @@ def _compare(
         keras_after=_spread(keras),
         function_error=error,
         unexplained_error=error,
-        elements=moved.elements.get(variable),
+        elements=elements,
         verdict=Verdict.IDENTICAL if np.array_equal(keras, original) else Verdict.EQUIVALENT,
     )
     if error <= SAME_FUNCTION:
@@ -93,7 +130,7 @@ def _compare(
         return dataclasses.replace(
             row, unexplained_error=0.0, verdict=Verdict.EXPLAINED, reason=reason
         )
-    explanations = _explain(setup, layer, variable, stored, keras, row.elements)
+    explanations = _explain(setup, layer, row.variable, values.before, keras, elements)
     errors = {reason: relative_error(value, original) for reason, value in explanations}
     reason = min(errors, key=lambda each: errors[each], default="")
     unexplained = min(error, errors.get(reason, error))
@@ -124,20 +161,30 @@ def _explain(
         f"1 - decay is {other:.8g} in the original, which subtracts in float32; {rate:.8g} here"
     )
     rates = {"": rate, of_rate: other} if other != rate else {"": rate}
+    keras_layer = _is_planned_for_keras(setup, variable)
     fused = variable == layer.moving_variance and layer.kind == "fused" and elements
     for rate_reason, own_rate in rates.items():
         if rate_reason:
             yield rate_reason, before + own_rate * (batch - before)
-        if fused:
+        if fused and keras_layer:
             factor, reason = _unbiased(elements or 1)
             yield _join(reason, rate_reason), before + own_rate * (factor * batch - before)
     if variable == layer.moving_mean and _is_debiased(layer):
         biased, steps = _debiasing(setup, layer)
         power = float(np.float32(1.0) - np.float32(rate)) ** (steps + 1.0)
-        moved = (1.0 - rate) * biased + rate * batch
-        yield _DEBIASED, moved / (1.0 - power)
+        if keras_layer:
+            yield _DEBIASED, ((1.0 - rate) * biased + rate * batch) / (1.0 - power)
         here = (1.0 - rate) ** (steps + 1.0)
         yield _IN_FLOAT32, after * (1.0 - here) / (1.0 - power)
+
+
+def _is_planned_for_keras(setup: Setup, variable: str) -> bool:
+    """Tells whether Keras's own layer was planned, which has not all that slim has."""
+    return not any(
+        weight.variable == variable and layer.target.startswith("slimfix.")
+        for layer in setup.migration.plan.layers
+        for weight in layer.weights
+    )
 
 
 def _join(*reasons: str) -> str:

@@ -13,8 +13,10 @@ from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
 
 SEED = 20150321
-# One a sample: activations saturate in the one and not in the other.
+# One a sample, in turns: activations saturate in the one and not in the other.
 _SCALES = (0.5, 4.0)
+# Of the mean, in that scale: what is silent for noise around zero may not be for bright images.
+_OFFSETS = (0.0, 0.0, 1.0, 1.0, -1.0, -1.0)
 # What an unknown size may be, by the rank of the input: steps, pixels, voxels.
 _SIZES: Mapping[int, Sequence[int]] = {
     2: (16, 64),
@@ -50,9 +52,9 @@ def draw_inputs(
 ) -> dict[str, np.ndarray]:
     """Returns random inputs of a graph, with one batch size, the same for every call.
 
-    Floating-point inputs are normal, with a scale of its own for each sample; bytes are those of
-    images, 0 to 255; booleans are either; other integers are ids of the rows of the tables that
-    they look up.
+    Floating-point inputs are normal, with scales and means in turns from sample to sample; bytes
+    are those of images, 0 to 255; booleans are either; other integers are ids of the rows of the
+    tables that they look up.
 
     Args:
       specs: the inputs.
@@ -96,8 +98,9 @@ def _draw(
 ) -> np.ndarray:
     dtype = np.dtype(spec.dtype) if spec.dtype != "string" else np.dtype(object)
     if np.issubdtype(dtype, np.floating):
-        scales = np.resize(_SCALES, shape[0]).reshape((shape[0],) + (1,) * (len(shape) - 1))
-        return (generator.normal(size=shape) * scales).astype(dtype)
+        each = (shape[0],) + (1,) * (len(shape) - 1)
+        scales, offsets = (np.resize(v, shape[0]).reshape(each) for v in (_SCALES, _OFFSETS))
+        return ((generator.normal(size=shape) + offsets) * scales).astype(dtype)
     if dtype == np.bool_:
         return generator.integers(0, 2, shape).astype(dtype)
     if np.issubdtype(dtype, np.integer):
