@@ -82,7 +82,7 @@ class Playback:
             self._readers.update(map(id, node.input_tensors))
         self._values = {}
         for tensor in model.inputs:
-            dtype = _widen(tensor.dtype) if perform.float64 else tensor.dtype
+            dtype = widen(tensor.dtype) if perform.float64 else tensor.dtype
             value = keras.ops.convert_to_tensor(inputs[tensor.name], dtype=dtype)
             self._values[id(tensor)] = value
 
@@ -99,7 +99,7 @@ class Playback:
             if id(pending[-1]) in self._values:
                 pending.pop()
                 continue
-            node = _made_by(pending[-1])
+            node = made_by(pending[-1])
             missing = [each for each in node.input_tensors if id(each) not in self._values]
             if missing:
                 pending.extend(missing)
@@ -120,10 +120,15 @@ class Playback:
                 return self._values[id(argument)]
             if isinstance(argument, float) and single:
                 return float(np.float32(argument))
-            return _widen(argument) if self._perform.float64 else argument
+            return widen(argument) if self._perform.float64 else argument
 
         args, kwargs = keras.tree.map_structure(given, (node.arguments.args, node.arguments.kwargs))
-        results = keras.tree.flatten(self._perform(node.operation)(*args, **kwargs))
+        operation = node.operation
+        if kwargs.get("training") and isinstance(
+            self._perform, Inference
+        ):  # It may move its statistics; the model stays as it is.
+            operation = copy_operation(operation, float64=False)
+        results = keras.tree.flatten(self._perform(operation)(*args, **kwargs))
         self._values.update(zip(map(id, node.output_tensors), results))
         for tensor in node.input_tensors:
             self._release(tensor)
@@ -134,7 +139,8 @@ class Playback:
             del self._values[id(tensor)]
 
 
-def _made_by(tensor: Any) -> Any:
+def made_by(tensor: Any) -> Any:
+    """Returns the call (Keras calls it a node) that makes a symbolic tensor."""
     history = tensor._keras_history
     return history.operation._inbound_nodes[history.node_index]
 
@@ -142,13 +148,13 @@ def _made_by(tensor: Any) -> Any:
 def _nodes_behind(tensors: Iterable[Any]) -> Iterator[Any]:
     """Yields the calls that tensors come from, each once."""
     seen = set()
-    pending = list(map(_made_by, tensors))
+    pending = list(map(made_by, tensors))
     while pending:
         node = pending.pop()
         if id(node) not in seen:
             seen.add(id(node))
             yield node
-            pending.extend(map(_made_by, node.input_tensors))
+            pending.extend(map(made_by, node.input_tensors))
 
 
 class Training:
@@ -224,7 +230,7 @@ def _in_float32_numbers(config: Any, key: str = "") -> Any:
     return 1.0 - float(np.float32(1.0 - config)) if key == "momentum" else float(np.float32(config))
 
 
-def _widen(argument: Any) -> Any:
+def widen(argument: Any) -> Any:
     """Returns an argument of an operation with float64 for float32."""
     import keras
 

@@ -17,7 +17,6 @@ from slimfix.parity.statistics import Moved, compare_statistics
 from slimfix.reference.recording import Recording
 from slimfix.reference.training import TrainingGraph
 
-
 _Arrays = Mapping[str, np.ndarray]
 
 

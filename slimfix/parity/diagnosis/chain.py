@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from slimfix.parity.float64_layers import in_float64
-from slimfix.parity.keras_side import _made_by, _widen, copy_operation
+from slimfix.parity.keras_side import made_by, widen, copy_operation
 
 Repair = Callable[..., Any]  # From the values of a step's inputs to its result.
 
@@ -64,7 +64,7 @@ class Step:
                 return next(values)
             if isinstance(argument, float) and single:  # What a float32 operation computes with.
                 return float(np.float32(argument))
-            return _widen(argument)
+            return widen(argument)
 
         arguments = self.node.arguments
         args, kwargs = keras.tree.map_structure(given, (arguments.args, arguments.kwargs))
@@ -152,7 +152,7 @@ def find_steps(end: Any, known: Mapping[int, Any]) -> tuple[list[Step], list[Any
         if id(tensor) in known:
             read[id(tensor)] = tensor
             continue
-        node = _made_by(tensor)
+        node = made_by(tensor)
         if ready:
             steps.append(Step(node))
         elif id(node) not in done:
