@@ -129,6 +129,62 @@ def test_steps_go_in_turns_through_other_batches(digits):
     assert 0.5 < steps.targets[LOGITS].std() / spread < 2.0
 
 
+@pytest.mark.parametrize("variant", ["rank2_scale", "rank4_default", "rank4_unfused"])
+@pytest.mark.parametrize("kind", ["momentum", "rmsprop"])
+def test_steps_are_those_of_a_plain_training_loop(variant, kind, tmp_path):
+    """As people write it: import the .meta, restore, minimise behind the update ops."""
+    import tensorflow.compat.v1 as tf
+
+    prefix = f"{MICRO}/{variant}/model.ckpt"
+    arguments = {"levels": ["L4"], "optimizer": kind, "learning_rate": 0.02, "steps": 9}
+    steps = record(prefix, str(tmp_path / "r.npz"), **arguments).trajectory
+    ((output, targets),) = steps.targets.items()
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        saver = tf.train.import_meta_graph(prefix + ".meta")
+        target = tf.placeholder(tf.float32)
+        error = tf.reduce_mean(tf.square(graph.get_tensor_by_name(output) - target))
+        optimizers = {
+            "momentum": lambda: tf.train.MomentumOptimizer(0.02, 0.9),
+            "rmsprop": lambda: tf.train.RMSPropOptimizer(0.02, momentum=0.9),
+        }
+        with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+            step = optimizers[kind]().minimize(error)
+        session.run(tf.global_variables_initializer())
+        saver.restore(session, prefix)
+        losses = []
+        for number in range(9):
+            feed = {"x:0": steps.inputs["x:0"][number % 4], target: targets[number % 4]}
+            losses.append(session.run([error, step], {**feed, "is_training:0": True})[0])
+        known = {variable.op.name: variable for variable in tf.global_variables()}
+        after = session.run({name: known[name] for name in steps.weights})
+    np.testing.assert_allclose(steps.losses, losses, rtol=1e-5)
+    for name, value in after.items():
+        np.testing.assert_allclose(steps.weights[name], value, rtol=0, atol=1e-5, err_msg=name)
+
+
+def test_the_golden_recording_is_what_this_records(tmp_path):
+    """To the bit on TensorFlow 1.15.5, which wrote it; the same inputs on any other."""
+    import tensorflow as tf
+
+    golden = read_recording("tests/golden/digits/good/training_recording.npz")
+    assert golden.versions["tensorflow"] == "1.15.5"
+    assert golden.trajectory.losses.shape == (100,)
+    assert golden.trajectory.losses[-10:].mean() < 0.4 * golden.trajectory.losses[:10].mean()
+    made = record(DIGITS, str(tmp_path / "r.npz"), levels=ALL, batch_size=8, steps=2)
+    same = tf.__version__ == "1.15.5"
+    for room in ("inputs", "cotangents", "tensors", "training", "statistics", "gradients"):
+        found, wanted = getattr(made, room), getattr(golden, room)
+        assert set(found) == set(wanted)
+        exact = same or room in ("inputs", "cotangents")
+        for name, value in wanted.items():
+            allowed = 0 if exact else 5e-6 * largest(value)
+            np.testing.assert_allclose(found[name], value, rtol=0, atol=allowed, err_msg=name)
+    images = made.trajectory.inputs["images:0"]
+    np.testing.assert_array_equal(images, golden.trajectory.inputs["images:0"])
+    rounding = 0 if same else 1e-5
+    np.testing.assert_allclose(made.trajectory.losses, golden.trajectory.losses[:2], rtol=rounding)
+
+
 def test_two_recordings_are_the_same(digits, tmp_path):
     again = record(DIGITS, str(tmp_path / "again.npz"), levels=ALL, steps=7)
     with np.load(digits.path) as one, np.load(again.path) as other:
