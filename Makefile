@@ -48,6 +48,8 @@ golden:
 	python3.7 tests/golden/make_crossing.py
 	python3.7 tests/golden/make_op_nets.py
 	python3.7 tests/golden/make_forms.py
+	$(dir $(TF1))slimfix record --checkpoint=tests/golden/digits/good/model.ckpt --levels=L1,L2,L3,L4 --batch_size=8 \
+		--output=tests/golden/digits/good/training_recording.npz
 
 # Resolves the newest dependencies anew; needs uv.
 lock:
