@@ -121,7 +121,7 @@ class Trainer:
         self._optimizer.build(self._variables)
         if optimizer.kind == "rmsprop":
             _fill_with_ones(self._optimizer, "velocity")
-        self._step = tf.function(self._take_step)
+        self._step = tf.function(self._take_step, autograph=False)
 
     def train(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Takes one step and returns the loss before it.

@@ -34,6 +34,7 @@ def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
     compared = 0
     different: list[str] = []
     dtype = layer_dtype(plan)
+    wanted_by: dict[str, dict[str, Any]] = {}  # Many layers of a network are made alike.
     for name, record in planned.items():
         compared += 1
         kind = record.target.rpartition(".")[2]
@@ -44,8 +45,11 @@ def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
         if type(found).__name__ != kind:
             different.append(f"'{name}': planned {kind}; saved {type(found).__name__}")
             continue
-        layer: Any = make_operation(record, dtype)
-        wanted = layer.get_config()
+        alike = f"{record.target} {record.config!r}"
+        if alike not in wanted_by:
+            layer: Any = make_operation(record, dtype)
+            wanted_by[alike] = layer.get_config()
+        wanted = wanted_by[alike]
         for key, value, actual in _settings(record, wanted, found.get_config()):
             compared += 1
             if _plain(actual, key) != _plain(value, key):

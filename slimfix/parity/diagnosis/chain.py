@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping, Sequence
 import numpy as np
 
 from slimfix.parity.float64_layers import in_float64
-from slimfix.parity.keras_side import made_by, widen, copy_operation
+from slimfix.parity.keras_side import copy_operation, made_by, widen
 
 Repair = Callable[..., Any]  # From the values of a step's inputs to its result.
 
