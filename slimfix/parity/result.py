@@ -349,7 +349,7 @@ def _levels(result: ParityResult) -> Iterable[LevelParity]:
             Level.TRAJECTORY,
             len(steps),
             "steps",
-            max((step.loss_errors[0] for step in steps), default=0.0),
+            max((max(s.loss_errors[0], s.weight_errors[0]) for s in steps), default=0.0),
             Verdict.worst(step.verdict for step in steps),
         )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from typing import Any, Mapping, Sequence
 
 import numpy as np
 
+from slimfix.errors import UsageError, explain
 from slimfix.parity import compare
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.replica import Replica, check_backend
@@ -76,6 +78,7 @@ def compare_trajectories(
             losses = [run.train(batch, targets) for run in runs]
             losses += [trainer.train(given, turned) for trainer in trainers]
             exact, own, double, single = losses
+            _check_finite(step, exact)
             recorded = own if course.losses is None else float(course.losses[step])
             loss_errors = (
                 _share(double, exact),
@@ -133,4 +136,17 @@ def _compare_weights(
 
 
 def _share(value: float, exact: float) -> float:
-    return abs(value - exact) / abs(exact) if exact else abs(value)
+    error = abs(value - exact) / abs(exact) if exact else abs(value)
+    return error if math.isfinite(error) else math.inf
+
+
+def _check_finite(step: int, loss: float) -> None:
+    """Where the loss is infinite, nothing can be compared any more."""
+    if not math.isfinite(loss):
+        raise UsageError(
+            explain(
+                f"Nothing can be proved: the loss of step {step + 1} is {loss} in the original",
+                cause="the training diverges.",
+                fix="choose a smaller learning_rate (--learning_rate), or fewer steps (--steps).",
+            )
+        )

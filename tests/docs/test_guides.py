@@ -12,7 +12,8 @@ import sys
 
 import pytest
 
-NAMES = ["train", "watch", "save", "restore", "fine-tune", "repair", "flags", "migrate", "record"]
+NAMES = ["train", "watch", "save", "restore", "fine-tune", "repair", "flags", "migrate"]
+NAMES += ["record", "verify"]
 GUIDES = sorted(pathlib.Path("docs").glob("*.md"))
 BLOCK = re.compile(r"^```(python|python keras)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
