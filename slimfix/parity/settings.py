@@ -70,7 +70,8 @@ def _settings(
 ) -> Iterator[tuple[str, Any, Any]]:
     """Yields the name of each setting, what was planned, and what was saved."""
     yield "trainable", record.config.get("trainable", True), found.get("trainable")
-    for key in [*record.config, *(key for key in wanted if key not in record.config)]:
+    # Some settings Keras keeps only where they are not the default: activity_regularizer.
+    for key in dict.fromkeys([*record.config, *wanted, *found]):
         idle = key in _IDLE or key.endswith(_IDLE_ENDS)
         if key != "trainable" and not idle:
             yield key, record.config.get(key, wanted.get(key)), found.get(key)
