@@ -1,0 +1,111 @@
+"""Level L0, the settings: what no output shows, planned or left at its default."""
+
+import dataclasses
+
+import pytest
+
+from slimfix.parity.settings import compare_settings
+
+L2_OF = {"module": "keras.regularizers", "class_name": "L2", "registered_name": None}
+NON_NEGATIVE = {
+    "module": "keras.constraints",
+    "class_name": "NonNeg",
+    "config": {},
+    "registered_name": None,
+}
+
+
+def test_the_right_model_has_all_settings(good, rebuilt):
+    found = compare_settings(good.model, good.plan)
+    assert found.different == ()
+    assert found.compared == 173 - 19  # Of level L0 in all, less the weights.
+    assert compare_settings(rebuilt(good.model, "digits__conv1"), good.plan) == found
+
+
+@pytest.mark.parametrize(
+    ("layer", "key", "value"),
+    [
+        ("digits__conv1", "kernel_constraint", NON_NEGATIVE),
+        ("digits__fc4", "bias_constraint", NON_NEGATIVE),
+        ("digits__conv1__BatchNorm", "beta_constraint", NON_NEGATIVE),
+        ("digits__conv1", "activity_regularizer", {**L2_OF, "config": {"l2": 0.25}}),
+        ("digits__conv1__BatchNorm", "activity_regularizer", {**L2_OF, "config": {"l2": 0.25}}),
+        ("digits__pool1", "activity_regularizer", {**L2_OF, "config": {"l2": 0.25}}),
+        ("digits__logits", "bias_constraint", NON_NEGATIVE),
+        ("digits__dropout4", "noise_shape", [None, 1]),
+    ],
+)
+def test_defaults_that_no_plan_names_are_compared(good, rebuilt, layer, key, value):
+    (record,) = [record for record in good.plan.layers if record.name == layer]
+    assert key not in record.config
+    changed = rebuilt(good.model, layer, **{key: value})
+    (line,) = compare_settings(changed, good.plan).different
+    assert line.startswith(f"'{layer}' {key}: planned None; saved ")
+
+
+@pytest.mark.parametrize(
+    ("layer", "key", "value", "line"),
+    [
+        ("digits__conv1__BatchNorm", "momentum", 0.9, "planned 0.95; saved 0.9"),
+        ("digits__dropout4", "rate", 0.25, None),
+        ("digits__conv1", "dilation_rate", [2, 1], None),
+        ("digits__conv1", "trainable", False, "planned True; saved False"),
+    ],
+)
+def test_planned_settings_are_compared(good, rebuilt, layer, key, value, line):
+    (different,) = compare_settings(rebuilt(good.model, layer, **{key: value}), good.plan).different
+    assert different.startswith(f"'{layer}' {key}: planned ")
+    assert line is None or different.endswith(line)
+
+
+def test_factors_of_a_penalty_are_compared(good, rebuilt):
+    (record,) = [record for record in good.plan.layers if record.name == "digits__conv1"]
+    factor = record.config["kernel_regularizer"]["config"]["l2"]
+    for times, count in ((1.0, 0), (2.0, 1), (0.0, 1)):
+        penalty = {**L2_OF, "config": {"l2": times * factor}}
+        changed = rebuilt(good.model, "digits__conv1", kernel_regularizer=penalty)
+        different = compare_settings(changed, good.plan).different
+        assert len(different) == count, times
+        assert all(line.startswith("'digits__conv1' kernel_regularizer: ") for line in different)
+
+
+def test_initial_values_are_no_settings(good, rebuilt):
+    zeros = {"module": "keras.initializers", "class_name": "Zeros", "config": {}}
+    changed = rebuilt(good.model, "digits__conv1", kernel_initializer=zeros)
+    assert compare_settings(changed, good.plan).different == ()
+
+
+def test_missing_and_additional_layers(good):
+    import keras
+
+    right = compare_settings(good.model, good.plan)
+    shorter = keras.Model(good.model.inputs, good.model.get_layer("digits__fc4").output)
+    found = compare_settings(shorter, good.plan)
+    missing = [line for line in found.different if line.endswith("planned; not in the model")]
+    assert "'digits__logits' (Dense): planned; not in the model" in missing
+    assert list(found.different) == missing
+    longer = keras.Model(
+        good.model.inputs, keras.layers.Softmax(name="odds")(good.model.outputs[0])
+    )
+    found = compare_settings(longer, good.plan)
+    assert found.different == ("'odds' (Softmax): not planned",)
+    assert found.compared == right.compared + 1
+
+
+def test_a_layer_of_another_class(good):
+    layers = [
+        dataclasses.replace(record, target="layers.MaxPooling3D")
+        if record.name == "digits__pool1"
+        else record
+        for record in good.plan.layers
+    ]
+    plan = dataclasses.replace(good.plan, layers=tuple(layers))
+    assert compare_settings(good.model, plan).different == (
+        "'digits__pool1': planned MaxPooling3D; saved MaxPooling2D",
+    )
+
+
+def test_a_model_with_names_of_its_own_is_not_compared(good, renamed):
+    model, _ = renamed(good.model)
+    found = compare_settings(model, good.plan)
+    assert (found.compared, found.different) == (0, ())
