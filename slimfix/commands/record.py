@@ -48,7 +48,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float("learning_rate", 0.01, "Of these steps; constant.", flag_values=values)
     flags.DEFINE_integer("steps", 100, "How many, on four batches in turns.", flag_values=values)
     flags.DEFINE_integer(
-        "batch_size", 4, "Samples in a batch, where the graph does not say.", flag_values=values
+        "batch_size", 8, "Samples in a batch, where the graph does not say.", flag_values=values
     )
     flags.DEFINE_string(
         "output", None, "File to write (.npz); one that is there is replaced.", flag_values=values

@@ -27,6 +27,8 @@ from slimfix.reference.training import TrainedNetwork, find_layers
 from slimfix.reference.windows import split_windows
 
 LEVELS = ("L1", "L2", "L3", "L4")
+# Of few samples some channel has next to no variance, and what it computes is rounding enlarged.
+BATCH_SIZE = 8
 _MOMENTUM = Optimizer("momentum", 0.01)
 
 
@@ -48,7 +50,7 @@ def record(
     optimizer: str = "momentum",
     learning_rate: float = 0.01,
     steps: int = 100,
-    batch_size: int = 4,
+    batch_size: int = BATCH_SIZE,
     progress: bool | None = None,
 ) -> Recording:
     """Writes what a TensorFlow 1 network computes, in float32 and on the TensorFlow at hand.
@@ -110,7 +112,7 @@ def record_network(
     levels: Sequence[str] = (),
     optimizer: Optimizer = _MOMENTUM,
     steps: int = 100,
-    batch_size: int = 4,
+    batch_size: int = BATCH_SIZE,
     batches: int = 4,
     progress: bool | None = None,
 ) -> Recording:

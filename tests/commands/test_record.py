@@ -113,7 +113,7 @@ def test_a_network_function(slimfix, tmp_path, monkeypatch):
         f"--output={path}",
     )
     assert (code, err) == (0, "")
-    assert "inputs:0 [4, 6]" in out
+    assert "inputs:0 [8, 6]" in out
     assert len(read_recording(path).statistics) == 2
 
 

@@ -25,7 +25,7 @@ import slimfix
 NET = make_zoo.NETS["resnet_v1_50"]._replace(
     height=64, width=64, pipeline=zoo_pipelines.placeholders
 )
-STEPS, LEARNING_RATE = 100, 0.001
+STEPS, LEARNING_RATE, BATCH_SIZE = 100, 0.001, 4
 
 
 def main(folder):
@@ -43,6 +43,7 @@ def main(folder):
         levels=["L1", "L2", "L3", "L4"],
         learning_rate=LEARNING_RATE,
         steps=STEPS,
+        batch_size=BATCH_SIZE,
     )
     print(f"recording: {time.time() - start:.0f} s", flush=True)
     print("losses:", " ".join(f"{loss:.4g}" for loss in recording.trajectory.losses))

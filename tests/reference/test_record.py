@@ -40,7 +40,7 @@ def test_a_recording_is_what_lies_in_the_file(digits):
     assert set(again.versions) == {"numpy", "python", "slimfix", "tensorflow"}
     assert again.switches == {"is_training:0": False}
     assert list(again.inputs) == ["images:0"]
-    assert again.inputs["images:0"].shape == (4, 8, 8, 1)
+    assert again.inputs["images:0"].shape == (8, 8, 8, 1)
 
 
 def test_every_tensor_between_inputs_and_outputs(digits):
@@ -97,7 +97,7 @@ def test_statistics_are_those_of_one_step(digits):
 def test_gradients_are_those_of_the_cotangents(digits):
     """The last layer's follow from its input."""
     cotangent = digits.cotangents[LOGITS]
-    assert cotangent.shape == (4, 10)
+    assert cotangent.shape == (8, 10)
     names = set(digits.gradients)
     assert len(names) == 14
     assert "images:0" in names
@@ -113,8 +113,8 @@ def test_gradients_are_those_of_the_cotangents(digits):
 def test_steps_go_in_turns_through_other_batches(digits):
     steps = digits.trajectory
     assert steps.optimizer == Optimizer("momentum", 0.01)
-    assert steps.inputs["images:0"].shape == (4, 4, 8, 8, 1)
-    assert steps.targets[LOGITS].shape == (4, 4, 10)
+    assert steps.inputs["images:0"].shape == (4, 8, 8, 8, 1)
+    assert steps.targets[LOGITS].shape == (4, 8, 10)
     batches = [*steps.inputs["images:0"], digits.inputs["images:0"]]
     for one in range(5):
         for other in range(one):
