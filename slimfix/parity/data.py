@@ -50,7 +50,8 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
       migration: of the network.
       data: path of an .npz or .npy file; an array; a dict of arrays; or an iterable of such, one a
         batch, of which the first 64 are taken; None to draw. Names are tensor names, or those of
-        the Keras inputs.
+        the Keras inputs; arrays of other names, such as labels, are left out. So are, from level L2
+        on, batches of fewer or more samples than the first.
       recording: its inputs are taken, and `data` is None.
     Raises: UsageError: the inputs are not such as the network takes, or cannot be drawn.
     """
@@ -67,6 +68,7 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
         return Data(drawn, _draw_batches(migration, specs))
     batches = [_named(migration, batch) for batch in _read(data)]
     wrong = [line for batch in batches for line in find_misfits(batch, specs, "given")]
+    wrong = wrong or _find_unlike(batches, specs)
     if wrong or not batches:
         raise UsageError(
             explain(
@@ -75,10 +77,11 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
                 fix="name each array after the tensor that it feeds, with its dtype and shape.",
             )
         )
+    batches = [{spec.tensor: batch[spec.tensor] for spec in specs} for batch in batches]
     if len(batches) == 1:
         return Data(batches[0], _cut(batches[0]))
     together = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
-    return Data(together, batches)
+    return Data(together, [batch for batch in batches if _shapes(batch) == _shapes(batches[0])])
 
 
 def choose_course(
@@ -190,6 +193,22 @@ def _named(migration: Migration, batch: Any) -> dict[str, np.ndarray]:
     by_keras = {record.name: record.tensor for record in records}
     full = {name: names.join_tensor_name(*names.split_tensor_name(name)) for name in batch}
     return {by_keras.get(name, full[name]): np.asarray(value) for name, value in batch.items()}
+
+
+def _find_unlike(batches: Sequence[_Arrays], specs: Sequence[InputSpec]) -> list[str]:
+    """Returns a line for each input of a batch that is not as large as in the first batch, but for
+    the number of samples: one network is run on all of them together."""
+    return [
+        f"input '{spec.tensor}': {list(batch[spec.tensor].shape)} in batch {number}; "
+        f"{list(batches[0][spec.tensor].shape)} in the first"
+        for number, batch in enumerate(batches, 1)
+        for spec in specs
+        if batch[spec.tensor].shape[1:] != batches[0][spec.tensor].shape[1:]
+    ]
+
+
+def _shapes(batch: _Arrays) -> list[tuple[int, ...]]:
+    return [value.shape for value in batch.values()]
 
 
 def _cut(batch: _Arrays) -> list[_Arrays]:
