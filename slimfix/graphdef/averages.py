@@ -10,7 +10,7 @@ from slimfix.graphdef.updates import Update
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView, Node
 
-_DECAY_DIGITS = 7  # The graph holds 1 - decay in float32, which carries no more.
+_DECAY_DIGITS = 12  # What 1 - rate has beyond them is rounding: a rate has nine digits at most.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -135,21 +135,17 @@ def recorded_limit(own: float) -> float:
     return _RECORDING_FACTOR * max(own, ROUNDING_FLOOR)
 
 
-def amplified_limit(own: float) -> float:
+def noise_limit(own: float) -> float:
     """Returns how far float64 may be off after many steps, of which each amplifies rounding.
 
-    How much, the float32 original tells: `own` is what became of its rounding, and float64 rounds
-    2^-29 times as much.
+    Args:
+      own: what became of a change of the first weights in the last place.
     """
-    return max(SAME_FUNCTION, _AMPLIFIED * 2.0**-29 * own)
+    return max(SAME_FUNCTION, _AMPLIFIED * own)
 
 
 def judge(
-    function_error: float,
-    original_error: float,
-    keras_error: float,
-    equal_bits: bool,
-    limit: float = SAME_FUNCTION,
+    function_error: float, original_error: float, keras_error: float, equal_bits: bool
 ) -> Verdict:
     """Returns the verdict on one tensor.
 
@@ -158,9 +154,8 @@ def judge(
       original_error: float32 original against float64.
       keras_error: float32 model against float64.
       equal_bits: the two float32 values are equal to the bit.
-      limit: of function_error.
     """
-    if not function_error <= limit:
+    if not function_error <= SAME_FUNCTION:
         return Verdict.DIFFERENT
     if equal_bits:
         return Verdict.IDENTICAL

@@ -91,12 +91,19 @@ class Replica:
         ]
 
     def loss(self, inputs: Mapping[str, Any], targets: Sequence[Any]) -> Any:
-        """Returns the sum of the mean squared differences to the targets, and of the penalties."""
+        """Returns the sum of the mean squared differences to the targets, and of the penalties.
+
+        Those of frozen weights too, which Keras leaves out: they move nothing, but are part of the
+        loss of TensorFlow 1.
+        """
         import tensorflow as tf
 
         pairs = zip(self._outputs(inputs), targets)
         errors = [tf.reduce_mean(tf.square(end - target)) for end, target in pairs]
-        penalties = [loss for c in self._copies.values() for loss in getattr(c, "losses", ())]
+        copies = self._copies.values()
+        penalties = [loss for copy in copies for loss in getattr(copy, "losses", ())]
+        frozen = [w for copy in copies for w in getattr(copy, "non_trainable_weights", ())]
+        penalties += [w.regularizer(w.value) for w in frozen if w.regularizer is not None]
         return tf.add_n([*errors, *penalties])
 
     def _outputs(self, inputs: Mapping[str, Any]) -> list[Any]:

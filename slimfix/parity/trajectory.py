@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
+from slimfix import names
 from slimfix.errors import UsageError, explain
 from slimfix.parity import compare
 from slimfix.parity.layout import as_variable, whole
@@ -17,10 +18,12 @@ from slimfix.parity.result import StepParity, TrajectoryParity, Verdict
 from slimfix.parity.setup import Setup
 from slimfix.progress import show_progress
 from slimfix.reference.optimizers import Optimizer
+from slimfix.reference.training import TrainingGraph
 
 _LOSS = "sum of mean squared differences to drawn targets, and of the regularization losses"
 _Arrays = Mapping[str, np.ndarray]
 _LEAST = 1e-3
+_ULP = 2.0**-52
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Course:
 def compare_trajectories(
     setup: Setup, course: Course, progress: bool | None
 ) -> tuple[TrajectoryParity, list[str]]:
-    """Returns a record of every step, and a line for each recorded loss that is wrong.
+    """Returns a record of every step, and a line for each recorded value that is wrong.
 
     Four trainings run side by side: both networks, in float64 and in float32. Dropout drops
     nothing.
@@ -56,83 +59,172 @@ def compare_trajectories(
       setup: both networks.
       course: what they are trained on.
       progress: whether to draw a bar; None for where standard error is a terminal.
+    Raises: UsageError: the original's training diverges.
     """
     check_backend()
     first, optimizer = course.batches[0], course.optimizer
     originals = [setup.training_graph(first, float64, optimizer) for float64 in (True, False)]
     in_inference = setup.in_inference(originals[0])
     replicas = [Replica(setup.model, float64, in_inference) for float64 in (True, False)]
-    trainers = [replica.trainer(course.optimizer) for replica in replicas]
-    held_by = setup.held_by()
-    shapes = {variable: setup.migration.read(variable).shape for variable in held_by}
-    worst_own = 0.0
+    trainers = [replica.trainer(optimizer) for replica in replicas]
+    weights = _Weights(setup, originals[0].weights, replicas)
+    judge = _Judge()
     steps: list[StepParity] = []
-    wrong: list[str] = []
     with contextlib.ExitStack() as stack:
         runs = [stack.enter_context(graph.open()) for graph in originals]
-        moved = originals[0].weights
         for step in show_progress(range(course.steps), "training", progress, noun="steps"):
             turn = step % len(course.batches)
             batch, targets = course.batches[turn], course.targets[turn]
             given, turned = setup.for_keras(batch), setup.outputs_for_keras(targets)
-            losses = [run.train(batch, targets) for run in runs]
-            losses += [trainer.train(given, turned) for trainer in trainers]
-            exact, own, double, single = losses
+            exact, own = (run.train(batch, targets) for run in runs)
+            double, single = (trainer.train(given, turned) for trainer in trainers)
             _check_finite(step, exact)
-            recorded = own if course.losses is None else float(course.losses[step])
-            loss_errors = (
-                _share(double, exact),
-                _share(recorded, exact),
-                _share(single, exact),
-            )
-            values = [run.read(moved) for run in runs]
-            weight_errors, worst_weight = _compare_weights(held_by, shapes, values, replicas)
-            worst_own = max(worst_own, loss_errors[1], _share(own, exact), weight_errors[1])
-            if _share(recorded, exact) > compare.recorded_limit(max(worst_own, _share(own, exact))):
-                wrong.append(f"loss of step {step + 1}: {recorded}; in float64 {exact}")
-            limit = compare.amplified_limit(worst_own)
-            verdicts = [
-                compare.judge(errors[0], worst_own, errors[2], False, limit)
-                for errors in (loss_errors, weight_errors)
-            ]
-            verdict = Verdict.worst(verdicts)
-            steps.append(
-                StepParity(step + 1, exact, loss_errors, weight_errors, worst_weight, verdict)
-            )
-    return TrajectoryParity(str(course.optimizer), _LOSS, tuple(steps)), wrong
+            recorded = None if course.losses is None else float(course.losses[step])
+            worst = weights.compare([run.read(weights.variables) for run in runs])
+            steps.append(judge.step(exact, (double, own, single), recorded, worst))
+        if course.weights:
+            judge.check_last(course.weights, [run.read(weights.variables) for run in runs])
+    if any(step.verdict is Verdict.DIFFERENT for step in steps):
+        steps = _judge_by_noise(steps, _measure_noise(course, originals[0], weights, progress))
+    return TrajectoryParity(str(optimizer), _LOSS, tuple(steps)), judge.wrong
 
 
-def _compare_weights(
-    held_by: Mapping[str, Sequence[Any]],
-    shapes: Mapping[str, Sequence[int]],
-    values: Sequence[_Arrays],
-    replicas: Sequence[Replica],
-) -> tuple[tuple[float, float, float], str]:
-    """Returns the errors of the worst weight, and the variable that is worst in float64.
+def _measure_noise(
+    course: Course, graph: TrainingGraph, weights: _Weights, progress: bool | None
+) -> list[float]:
+    """Returns what has become, after each step, of a change of the first weights in the last place.
 
-    Every weight is measured against at least a thousandth of the largest of all: what stays at zero
-    holds rounding alone.
+    The float64 original runs twice: that much rounding alone can do. Where an optimizer divides
+    gradients that are zero but for rounding by their own size, as Adam does, it is a lot.
     """
-    worst = [0.0, 0.0, 0.0]
-    name = ""
-    largest = max((float(np.max(np.abs(v), initial=0)) for v in values[0].values()), default=0)
-    least = _LEAST * largest
-    for variable, group in held_by.items():
-        exact = whole(values[0], variable, shapes[variable])
-        own = whole(values[1], variable, shapes[variable])
-        if exact is None or own is None:
-            continue
-        ruler = compare.Ruler(exact, least)
-        for held in group:
-            double, single = (
-                as_variable(held.record, replica.read(held), shapes[variable])
-                for replica in replicas
-            )
-            errors = [ruler.measure(each).relative for each in (double, own, single)]
-            if errors[0] > worst[0] or not name:
-                name = variable
-            worst = [max(pair) for pair in zip(worst, errors)]
-    return (worst[0], worst[1], worst[2]), name
+    noise = []
+    with graph.open() as run, graph.open(shift=_ULP) as shifted:
+        for step in show_progress(range(course.steps), "rounding", progress, noun="steps"):
+            turn = step % len(course.batches)
+            batch, targets = course.batches[turn], course.targets[turn]
+            exact, other = (each.train(batch, targets) for each in (run, shifted))
+            values, others = (each.read(weights.variables) for each in (run, shifted))
+            least = _least(values)
+            errors = [
+                compare.Ruler(values[name], least).measure(others[name]).relative
+                for name in weights.variables
+            ]
+            noise.append(max(_share(other, exact), *errors))
+    return noise
+
+
+def _judge_by_noise(steps: Sequence[StepParity], noise: Sequence[float]) -> list[StepParity]:
+    """Returns the steps, those that differ by no more than rounding does as equivalent."""
+    judged, largest = [], 0.0
+    for step, own in zip(steps, noise):
+        largest = max(largest, own)
+        error = max(step.loss_errors[0], step.weight_errors[0])
+        if step.verdict is Verdict.DIFFERENT and error <= compare.noise_limit(largest):
+            step = dataclasses.replace(step, verdict=Verdict.EQUIVALENT)
+        judged.append(step)
+    return judged
+
+
+class _Judge:
+    """Gives the verdict on one step after the other; rounding adds up from step to step.
+
+    Attributes:
+      wrong: a line for each recorded value that is not what the original computes.
+    """
+
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+        self._count = 0
+        self._loss = 0.0  # The largest float32 error of the original's loss so far.
+        self._any = 0.0  # The largest float32 error of anything so far, on either side.
+
+    def step(
+        self,
+        exact: float,
+        losses: tuple[float, float, float],
+        recorded: float | None,
+        weights: tuple[tuple[float, float, float], str],
+    ) -> StepParity:
+        """Returns the record of a step.
+
+        Args:
+          exact: loss of the float64 original.
+          losses: Keras in float64, original in float32 as run now, Keras in float32.
+          recorded: the float32 original's as recorded, where it was.
+          weights: as of `_Weights.compare`.
+        """
+        self._count += 1
+        double, own, single = (_share(loss, exact) for loss in losses)
+        weight_errors, worst_weight = weights
+        self._any = max(self._any, own, single, *weight_errors[1:])
+        original = own
+        if recorded is not None:
+            original = _share(recorded, exact)
+            if not original <= compare.recorded_limit(self._any):
+                self.wrong.append(f"loss of step {self._count}: {recorded}; in float64 {exact}")
+        self._loss = max(self._loss, own, original)
+        verdict = compare.judge(double, self._loss, single, False)
+        if not weight_errors[0] <= compare.SAME_FUNCTION:
+            verdict = Verdict.DIFFERENT
+        errors = (double, original, single)
+        return StepParity(self._count, exact, errors, weight_errors, worst_weight, verdict)
+
+    def check_last(self, recorded: _Arrays, values: Sequence[_Arrays]) -> None:
+        """Holds recorded weights against those of the original, in float64 and float32."""
+        exact, _ = values
+        for name in sorted(recorded.keys() & exact.keys()):
+            error = compare.Ruler(exact[name], _least(exact)).measure(recorded[name]).relative
+            if not error <= compare.recorded_limit(self._any):
+                self.wrong.append(f"'{name}' after the last step: off by {error:.1e} relative")
+
+
+class _Weights:
+    """The weights that are compared after each step: all but moving statistics.
+
+    Attributes:
+      variables: their names in the original; of a partitioned one those of its parts.
+    """
+
+    def __init__(self, setup: Setup, variables: Sequence[str], replicas: Sequence[Replica]):
+        self.variables = [name for name in variables if not names.is_statistic_name(name)]
+        self._held = {
+            variable: (group, setup.migration.read(variable).shape)
+            for variable, group in setup.held_by().items()
+            if not names.is_statistic_name(variable)
+        }
+        self._replicas = replicas
+
+    def compare(self, values: Sequence[_Arrays]) -> tuple[tuple[float, float, float], str]:
+        """Returns the errors of the worst weight, and the variable that is worst in float64.
+
+        Args:
+          values: the original's, in float64 and in float32.
+        """
+        least = _least(values[0])
+        worst, name = [0.0, 0.0, 0.0], ""
+        for variable, (group, shape) in self._held.items():
+            exact, own = (whole(each, variable, shape) for each in values)
+            if exact is None or own is None:
+                continue
+            ruler = compare.Ruler(exact, least)
+            for held in group:
+                double, single = (
+                    as_variable(held.record, replica.read(held), shape)
+                    for replica in self._replicas
+                )
+                errors = [ruler.measure(each).relative for each in (double, own, single)]
+                if errors[0] > worst[0] or not name:
+                    name = variable
+                worst = [max(pair) for pair in zip(worst, errors)]
+        return (worst[0], worst[1], worst[2]), name
+
+
+def _least(values: _Arrays) -> float:
+    """Returns what every weight is measured against at least: a thousandth of the largest of all.
+
+    What stays at zero, such as a bias in front of a batch norm, holds rounding alone.
+    """
+    return _LEAST * max((float(np.max(np.abs(v), initial=0)) for v in values.values()), default=0.0)
 
 
 def _share(value: float, exact: float) -> float:

@@ -126,7 +126,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
         settings=compare_settings(model, migration.plan),
         layers=tuple(rows),
         outputs=migration.signature.outputs,
-        reference=_reference(recording, request.data),
+        reference=_reference(request),
         inputs_sha256=checksum(data.inference),
         samples=len(next(iter(data.inference.values()))),
         versions=_versions(),
@@ -236,16 +236,24 @@ def _check_recording(recording: Recording | None, wrong: Sequence[str]) -> None:
         )
 
 
-def _reference(recording: Recording | None, data: Any) -> Reference:
+def _reference(request: Request) -> Reference:
     import tensorflow as tf
 
+    recording = request.recording
     if recording is None:
-        inputs = "drawn inputs" if data is None else "given inputs"
+        inputs = "drawn inputs" if request.data is None else "given inputs"
         return Reference(f"graph run by TensorFlow {tf.__version__} on {inputs}", 0)
+    losses = recording.trajectory.losses if recording.trajectory else ()
+    checked = {
+        Level.INFERENCE: len(recording.tensors),
+        Level.TRAINING: len(recording.training) + len(recording.statistics),
+        Level.GRADIENTS: len(recording.gradients),
+        Level.TRAJECTORY: len(losses),
+    }
+    levels = {*BASIC, *request.levels}
+    count_checked = sum(number for level, number in checked.items() if level in levels)
     version = recording.versions["tensorflow"]
-    maps = (recording.tensors, recording.training, recording.statistics, recording.gradients)
-    steps = 0 if recording.trajectory is None else len(recording.trajectory.losses)
-    return Reference(f"recorded by TensorFlow {version}", sum(map(len, maps)) + steps)
+    return Reference(f"recorded by TensorFlow {version}", count_checked)
 
 
 def _versions() -> dict[str, str]:

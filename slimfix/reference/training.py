@@ -24,6 +24,7 @@ from slimfix.reference.optimizers import Optimizer, build_step
 from slimfix.reference.rewriting import last_name, rewrite
 
 _UPDATE_OPS = "update_ops"  # tf.GraphKeys.UPDATE_OPS
+_SHIFT_SEED = 20150321
 _PENALTIES = "regularization_losses"  # tf.GraphKeys.REGULARIZATION_LOSSES
 
 
@@ -131,8 +132,12 @@ class TrainingGraph:
         return tuple(self._live)
 
     @contextlib.contextmanager
-    def open(self) -> Iterator[TrainingRun]:
-        """Gives a run that begins with the network's own values."""
+    def open(self, shift: float = 0.0) -> Iterator[TrainingRun]:
+        """Gives a run that begins with the network's own values.
+
+        Args:
+          shift: how far the weights are off theirs, relative, each with a drawn sign.
+        """
         import tensorflow.compat.v1 as tf
 
         # As it is: an optimizer that fuses two ops may round in another way.
@@ -140,8 +145,12 @@ class TrainingGraph:
         as_it_is.graph_options.rewrite_options.disable_meta_optimizer = True
         with contextlib.closing(tf.Session(graph=self.graph, config=as_it_is)) as session:
             session.run(self._initialize)
+            generator = np.random.default_rng(_SHIFT_SEED)
             for name, (placeholder, assign) in self._assignments.items():
-                session.run(assign, {placeholder: self._widened(self.network.read(name))})
+                value = self._widened(self.network.read(name))
+                if shift and value.dtype.kind == "f":
+                    value = value * (1.0 + shift * generator.choice([-1.0, 1.0], value.shape))
+                session.run(assign, {placeholder: value})
             yield TrainingRun(self, session)
 
     def _variable(self, node: Any) -> Any:
