@@ -24,6 +24,8 @@ _LOSS = "sum of mean squared differences to drawn targets, and of the regulariza
 _Arrays = Mapping[str, np.ndarray]
 _LEAST = 1e-3
 _ULP = 2.0**-52
+# Of rounding, in a training of which something can be proved.
+_HORIZON = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,15 +116,34 @@ def _measure_noise(
 
 
 def _judge_by_noise(steps: Sequence[StepParity], noise: Sequence[float]) -> list[StepParity]:
-    """Returns the steps, those that differ by no more than rounding does as equivalent."""
+    """Returns the steps, those that differ by no more than rounding does as equivalent.
+
+    Raises: UsageError: rounding alone soon changes all, before any other difference shows.
+    """
     judged, largest = [], 0.0
     for step, own in zip(steps, noise):
         largest = max(largest, own)
         error = max(step.loss_errors[0], step.weight_errors[0])
         if step.verdict is Verdict.DIFFERENT and error <= compare.noise_limit(largest):
+            _check_horizon(step.step, largest)
             step = dataclasses.replace(step, verdict=Verdict.EQUIVALENT)
         judged.append(step)
+        if step.verdict is Verdict.DIFFERENT:  # What follows only passes it on.
+            return [*judged, *steps[len(judged) :]]
     return judged
+
+
+def _check_horizon(step: int, noise: float) -> None:
+    """Where rounding alone changes so much, a difference that counts would not show."""
+    if noise > _HORIZON:
+        raise UsageError(
+            explain(
+                f"Nothing can be proved from step {step} on: a change of the weights in the last "
+                f"place of float64 has become {noise:.1e} there",
+                cause="the training is chaotic at this learning rate.",
+                fix="choose a smaller learning_rate (--learning_rate), or fewer steps (--steps).",
+            )
+        )
 
 
 class _Judge:
