@@ -10,13 +10,17 @@ READY := .venv/.ready
 # A Python with real TensorFlow 1.15, as `.ci/legacy tf1 PYTHON37` makes one.
 TF1 ?= .venv-tf1/bin/python
 
-.PHONY: demo test slim-tests zoo lint golden lock clean
+.PHONY: demo test mutants slim-tests zoo lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
 
 test: $(READY)
 	$(RUN) -m pytest
+
+# Migrates five nets wrong in every way that is known, and prints what share the proof catches.
+mutants: $(READY)
+	$(RUN) -m tests.mutants.run
 
 # Runs the tests that tf-slim ships, and compares them with TensorFlow 1.15.5's results; five minutes.
 slim-tests: $(READY)

@@ -81,9 +81,8 @@ def print_table(kinds: Sequence[Kind], nets: Sequence[Net]) -> list[Trial]:
         found = {trial.net: trial for trial in try_kinds([kind], nets)}
         cells = [_cell(found.get(net.name)) for net in nets]
         line = " ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths))
-        print(
-            f"{kind.room + '.' + kind.name:<44} {_text(kind.levels):<9} {line.rstrip()}", flush=True
-        )
+        name = f"{kind.room}.{kind.name}"
+        print(f"{name:<52} {_text(kind.levels):<8} {line.rstrip()}", flush=True)
         trials += found.values()
     return trials
 

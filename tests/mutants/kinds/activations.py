@@ -16,7 +16,7 @@ from tests.mutants.kinds.registry import kind
 L0, L1 = Level.WEIGHTS, Level.INFERENCE
 
 
-@kind(L1)
+@kind(L0, L1)
 def activation_lost(net):
     for record in layers(net, "ReLU", "LeakyReLU"):
         return net.build(without(net.migration.plan, record))
@@ -48,7 +48,7 @@ def slope_of_keras(net):
     return None
 
 
-@kind(L1)
+@kind(L0, L1)
 def selu_for_elu(net):
     for record in layers(net, "ELU"):
         config = {"activation": "selu"}
@@ -65,7 +65,7 @@ def hard_sigmoid_for_sigmoid(net):
     return None
 
 
-@kind(L1)
+@kind(L0, L1)
 def activation_inside_and_behind(net):
     """The last layer with an activation that the graph applies elsewhere."""
     *_, logits = layers(net, "Dense")

@@ -38,6 +38,12 @@ def weight_of(record: LayerRecord, name: str) -> WeightRecord | None:
     return next((weight for weight in record.weights if weight.name == name), None)
 
 
+def trains(batch_norm: LayerRecord) -> bool:
+    """Tells whether the graph moves the statistics of a batch norm in training."""
+    still = "the graph never updates its statistics"
+    return not any(note.startswith(still) for note in batch_norm.notes)
+
+
 def shape_of(net: Net, tensor: str) -> tuple[int | None, ...]:
     """Returns the shape of a tensor of the plan as Keras has it, with the batch first."""
     for record in net.migration.plan.inputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from slimfix.parity.result import Level
-from tests.mutants.kinds.edits import BATCH_NORM, configured, layers, replaced, weights
+from tests.mutants.kinds.edits import BATCH_NORM, configured, layers, replaced, trains, weights
 from tests.mutants.kinds.registry import kind
 
 L0, L2, L3 = Level.WEIGHTS, Level.TRAINING, Level.GRADIENTS
@@ -14,11 +14,7 @@ _KERAS_MOMENTUM, _SLIM_DECAY = 0.99, 0.999
 
 
 def _training(net):
-    """The batch norms whose statistics move in training."""
-    still = "the graph never updates its statistics"
-    for record in layers(net, *BATCH_NORM):
-        if not any(note.startswith(still) for note in record.notes):
-            yield record
+    return filter(trains, layers(net, *BATCH_NORM))
 
 
 @kind(L0, L2)

@@ -77,7 +77,7 @@ def pad_moved_by_one_pixel(net):
     return None
 
 
-@kind(L1)
+@kind(L0, L1)
 def border_repeated_for_zeros(net):
     plan = net.migration.plan
     for pad in layers(net, "ZeroPadding2D"):

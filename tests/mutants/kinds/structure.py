@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from slimfix.parity.result import Level
 from tests.mutants.kinds.edits import (
+    BATCH_NORM,
     followed,
     layers,
     replaced,
     shape_of,
+    trains,
     weight_of,
     without,
 )
@@ -76,7 +80,7 @@ def parts_joined_in_the_other_order(net):
     return _turned(net, "Concatenate")
 
 
-@kind(L1)
+@kind(L0, L1)
 def shortcut_lost(net):
     for record in layers(net, "Add"):
         return net.build(without(net.migration.plan, record, instead=1))
@@ -95,7 +99,7 @@ def shortcut_from_before_the_activation(net):
     return None
 
 
-@kind(L1)
+@kind(L0, L1)
 def product_for_sum(net):
     for record in layers(net, "Add"):
         changed = dataclasses.replace(record, target="layers.Multiply")
@@ -203,9 +207,10 @@ def layer_between(net):
 
 @kind(L0, L4)
 def bias_that_the_graph_does_not_have(net):
-    """All 0, and so the same function until it is trained."""
+    """All 0, and so the same function until it is trained; a batch norm behind it would hide it."""
+    normalised = {record.inputs for record in layers(net, *BATCH_NORM) if trains(record)}
     for record in layers(net, "Conv2D", "Dense"):
-        if not record.config["use_bias"]:
+        if not record.config["use_bias"] and record.outputs not in normalised:
             kernel = weight_of(record, "kernel")
             zero = dataclasses.replace(
                 kernel, name="bias", variable="zero", shape=kernel.shape[-1:]
@@ -216,5 +221,5 @@ def bias_that_the_graph_does_not_have(net):
                 weights=(*record.weights, zero),
             )
             plan = replaced(net.migration.plan, record, changed)
-            return net.build(plan, {"zero": [0.0] * zero.shape[0]})
+            return net.build(plan, {"zero": np.zeros(zero.shape)})
     return None

@@ -194,7 +194,7 @@ def gradient_stopped(net):
     return net.build(followed(net.migration.plan, middle, "ops.stop_gradient"))
 
 
-@kind(L3, L4)
+@kind(L0, L3, L4)
 def gradient_straight_through(net):
     """x + stop_gradient(relu(x) - x): the same values, and the gradient of x."""
     for relu in layers(net, "ReLU", "LeakyReLU"):

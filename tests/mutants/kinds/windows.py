@@ -62,17 +62,17 @@ def _as_other_pool(net, mine, other):
     return None
 
 
-@kind(L1)
+@kind(L0, L1)
 def average_for_maximum(net):
     return _as_other_pool(net, "MaxPooling2D", "AveragePooling2D")
 
 
-@kind(L1)
+@kind(L0, L1)
 def maximum_for_average(net):
     return _as_other_pool(net, "AveragePooling2D", "MaxPooling2D")
 
 
-@kind(L1)
+@kind(L0, L1)
 def maximum_for_global_average(net):
     return _as_other_pool(net, "GlobalAveragePooling2D", "GlobalMaxPooling2D")
 
@@ -103,12 +103,12 @@ def _resized(net, **config):
     return None
 
 
-@kind(L1)
+@kind(L0, L1)
 def resized_with_half_pixels(net):
     return _resized(net, interpolation="bilinear")
 
 
-@kind(L1)
+@kind(L0, L1)
 def resized_to_the_nearest_pixel(net):
     return _resized(net, interpolation="nearest")
 
@@ -131,7 +131,7 @@ def resized_with_aligned_corners(net):
     return None if plan is net.migration.plan else net.build(plan)
 
 
-@kind(L1)
+@kind(L0, L1)
 def flattened_in_the_order_of_the_model(net):
     """The kernel behind it has its rows in the graph's order, channels first."""
     for record in layers(net, "Permute"):
