@@ -10,7 +10,7 @@ READY := .venv/.ready
 # A Python with real TensorFlow 1.15, as `.ci/legacy tf1 PYTHON37` makes one.
 TF1 ?= .venv-tf1/bin/python
 
-.PHONY: demo test mutants slim-tests zoo lint golden lock clean
+.PHONY: demo test mutants slim-tests zoo proof lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
@@ -31,6 +31,14 @@ zoo: $(READY)
 	@test -x "$(TF1)" || { echo "No $(TF1): make it with .ci/legacy tf1 /path/to/python3.7, or name one: make TF1=..." >&2; exit 1; }
 	test -d build/zoo || $(TF1) tests/golden/make_zoo.py build/zoo
 	$(RUN) tests/zoo/run.py build/zoo
+
+# resnet_v1_50 as TensorFlow 1.15 trained it for 100 steps, migrated and verified at all levels; ten minutes.
+proof: $(READY)
+	@test -x "$(TF1)" || { echo "No $(TF1): make it with .ci/legacy tf1 /path/to/python3.7, or name one: make TF1=..." >&2; exit 1; }
+	test -e build/resnet64/recording.npz || $(TF1) tests/golden/make_resnet_recording.py build/resnet64
+	rm -rf build/resnet64/keras build/resnet64/report
+	.venv/bin/slimfix migrate --checkpoint=build/resnet64/model.ckpt --inputs=images:0 --outputs=SpatialSqueeze:0 --output_dir=build/resnet64/keras >build/resnet64/migrate.log
+	.venv/bin/slimfix verify --model=build/resnet64/keras --recording=build/resnet64/recording.npz --output_dir=build/resnet64/report
 
 lint: $(READY)
 	$(RUN) -m ruff check .
