@@ -190,7 +190,7 @@ def _find_wrong(
 ) -> list[str]:
     """A recording of another network would make every verdict worthless."""
     wrong: list[str] = []
-    for name in window:
+    for name in dict.fromkeys(window):  # A recorded layer is in it under both its names.
         if name in recorded:
             error = compare.relative_error(recorded[name], exact[name])
             own = compare.relative_error(rerun[name], exact[name])

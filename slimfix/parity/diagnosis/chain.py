@@ -94,6 +94,11 @@ class Chain:
         self._known = {key: _as_tensor(value) for key, value in known.items()}
         self._computed: dict[int, Any] = {}
 
+    @property
+    def known(self) -> frozenset[int]:
+        """The ids of the symbolic tensors that no step makes."""
+        return frozenset(self._known)
+
     def inputs(self, index: int) -> list[np.ndarray]:
         """Returns what a step is given, in the order of its input tensors."""
         values = self._unrepaired(index)

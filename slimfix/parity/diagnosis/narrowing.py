@@ -45,8 +45,9 @@ def narrow(segment: Segment, feeds: Mapping[str, Any]) -> Segment:
         return dataclasses.replace(some, suspects=tuple(first))
     step, planned = pair
     end = _with_activation(step, planned, some.planned.steps)
-    chain = _chain_to(step, {key: mine[key] for key in agree})
-    as_planned = _chain_to(end, {key: theirs[key] for key in reached})
+    # What was known agrees too, also where only one side reads it.
+    chain = _chain_to(step, {key: mine[key] for key in {*agree, *some.chain.known}})
+    as_planned = _chain_to(end, {key: theirs[key] for key in reached | some.planned.known})
     alike = dict(_name_alike(chain.steps, as_planned.steps))
     return dataclasses.replace(
         some,
