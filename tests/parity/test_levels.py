@@ -149,13 +149,6 @@ def changed(recording, room, name):
             FORWARD[:1],
             "  'digits/fc4/BatchNorm/moving_variance' after a step: off by ",
         ),
-        (
-            "gradients",
-            "digits/conv1/weights",
-            FORWARD[1:],
-            "  gradient of 'digits/conv1/weights': off by ",
-        ),
-        ("gradients", "images:0", FORWARD[1:], "  gradient of 'images:0': off by "),
     ],
 )
 def test_a_wrong_recorded_value_is_named(good, recording, room, name, levels, line):
@@ -163,9 +156,27 @@ def test_a_wrong_recorded_value_is_named(good, recording, room, name, levels, li
         diff_parity(good.model, good, changed(recording, room, name), levels)
     assert str(caught.value).startswith("1 of the values in recording '")
     assert line in str(caught.value)
-    if levels:  # Only the level that reads it.
-        others = [level for level in (*FORWARD, Level.INFERENCE) if level not in levels]
-        assert diff_parity(good.model, good, changed(recording, room, name), others).passed
+    if room == "statistics":  # Only the level that reads it.
+        assert diff_parity(good.model, good, changed(recording, room, name)).passed
+
+
+def test_wrong_recorded_gradients_are_named(good, recording):
+    """Of another network most are wrong; of a ReLU that rounding switches, a few are."""
+    names = list(recording.gradients)
+    some = recording
+    for name in names[:7]:
+        some = changed(some, "gradients", name)
+    result = diff_parity(good.model, good, some, [Level.GRADIENTS])
+    assert result.passed
+    off = {row.tensor for row in result.gradients if row.original_error > 1e-3}
+    assert off == set(names[:7])
+    most = changed(some, "gradients", names[7])
+    with pytest.raises(ParityError) as caught:
+        diff_parity(good.model, good, most, [Level.GRADIENTS])
+    assert str(caught.value).startswith("8 of the values in recording '")
+    for name in names[:8]:
+        assert f"  gradient of '{name}': off by " in str(caught.value)
+    assert diff_parity(good.model, good, most, [Level.TRAINING]).passed
 
 
 def test_wrong_recorded_losses_and_weights_are_named(good, recording):

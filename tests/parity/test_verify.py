@@ -1,7 +1,5 @@
 """The proof fails when the model is wrong: one sabotage for each way to be wrong."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -33,19 +31,6 @@ def verify(migration, recording, tmp_path):
         return diff_parity(path, migration, recording)
 
     return run
-
-
-def rebuilt(model, layer, **config):
-    """The same model with other settings of one layer, and the same weights."""
-    import keras
-
-    description = json.loads(model.to_json())
-    (found,) = [item for item in description["config"]["layers"] if item["name"] == layer]
-    assert set(config) <= set(found["config"])
-    found["config"].update(config)
-    changed = keras.models.model_from_json(json.dumps(description))
-    changed.set_weights(model.get_weights())
-    return changed
 
 
 def test_the_unharmed_model_passes(migration, verify):
@@ -88,7 +73,7 @@ def test_original_errors_are_those_of_the_recording(migration, verify, recording
         ("digits__fc4", {"activation": "relu"}, "digits__fc4"),
     ],
 )
-def test_another_setting_is_caught_at_its_layer(migration, verify, layer, config, first):
+def test_another_setting_is_caught_at_its_layer(migration, verify, rebuilt, layer, config, first):
     result = verify(rebuilt(migration.model, layer, **config))
     assert not result.passed
     assert result.verdict is Verdict.DIFFERENT
@@ -133,7 +118,9 @@ def test_mean_and_variance_swapped_are_caught(migration, verify):
         ("digits__fc4", "trainable", False),
     ],
 )
-def test_a_setting_that_only_training_shows_is_caught(migration, verify, layer, key, value):
+def test_a_setting_that_only_training_shows_is_caught(
+    migration, verify, rebuilt, layer, key, value
+):
     result = verify(rebuilt(migration.model, layer, **{key: value}))
     assert not result.passed
     assert result.first_difference is None
