@@ -112,8 +112,8 @@ def test_a_model_with_names_of_its_own(model):
     result = verify_parity(own, CHECKPOINT, levels="L2,L3,L4", steps=3)
     assert result.parity.passed
     assert result.parity.weights.compared == 5
-    assert result.parity.settings.compared == 0
-    layers[1].momentum = 0.9  # No output shows it, and no setting is compared.
+    assert result.parity.settings.different == ()
+    layers[1].momentum = 0.9  # No output shows it.
     with pytest.raises(ParityError) as caught:
         verify_parity(own, CHECKPOINT, levels="L2")
     assert "momentum 0.9 in place of 0.97" in str(caught.value)
@@ -235,7 +235,7 @@ def test_the_cause_of_a_wrong_momentum_is_named(model):
     [
         ({"levels": "L2,L5"}, "levels has 'L5'; want some of L0, L1, L2, L3, L4"),
         ({"levels": ["l2"]}, "levels has 'l2'; want some of"),
-        ({"steps": 0}, "steps is 0; want at least 1"),
+        ({"steps": 0}, "steps is 0; want a whole number, at least 1"),
         ({"optimizer": "adagrad"}, "optimizer is 'adagrad'; want one of sgd, momentum, adam,"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0; want a positive number"),
         ({"recording": "nowhere.npz"}, "No recording at 'nowhere.npz'"),

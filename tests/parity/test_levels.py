@@ -491,17 +491,68 @@ def test_a_model_with_names_of_its_own_is_proved_at_every_level(good, recording,
     result = diff_parity(model, good, short(recording), EVERY)
     assert result.passed
     counts = {each.level: each.compared for each in result.levels}
-    assert counts[Level.WEIGHTS] == 19
+    assert result.weights.compared == 19
+    assert counts[Level.WEIGHTS] == 19 + result.settings.compared
     assert counts[Level.GRADIENTS] == 14
     assert counts[Level.TRAINING] == 1 + 6  # The output, and the statistics.
-    assert result.settings.compared == 0
+    assert result.settings.different == ()
 
 
 def test_a_wrong_model_with_names_of_its_own_is_different(good, renamed):
-    """A momentum: no setting is compared there, but the statistics are."""
+    """A momentum: no output shows it, but the statistics do."""
     model, names = renamed(good.model)
     layer = model.get_layer(names["digits__fc4__BatchNorm"])
     layer.momentum = 0.9
     result = diff_parity(model, good, levels=[Level.TRAINING])
-    assert passed(result) == {Level.WEIGHTS: True, Level.INFERENCE: True, Level.TRAINING: False}
+    assert passed(result)[Level.INFERENCE] and not passed(result)[Level.TRAINING]
     assert "momentum 0.9 in place of 0.95" in [t.hypothesis for t in result.diagnosis.fitting]
+
+
+def test_the_proof_leaves_the_random_numbers_of_a_program_alone(good):
+    """Keras draws a seed for each copy of a dropout."""
+    import random
+
+    random.seed(5)
+    wanted = random.random()
+    random.seed(5)
+    diff_parity(good.model, good, levels=[Level.TRAINING])
+    assert random.random() == wanted
+
+
+def test_whole_numbers_alone_are_no_proof(graph, saved):
+    import keras
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    classes = tf.argmax(slim.fully_connected(x, 3, scope="fc"), 1, name="classes")
+    planned = convert(saved(), inputs="x:0", outputs=classes.name)
+    result = run_eagerly(diff_parity, planned.model, planned, None, [Level.TRAINING])
+    assert result.passed and len(result.training) == 3
+    with pytest.raises(UsageError, match="L3 cannot be proved: no output of the network is a"):
+        run_eagerly(diff_parity, planned.model, planned, None, [Level.GRADIENTS])
+
+    def other_names():
+        inputs = keras.Input([6], name="x")
+        dense = keras.layers.Dense(3, activation="relu", name="mine")
+        return keras.Model(inputs, keras.ops.argmax(dense(inputs), 1))
+
+    with pytest.raises(UsageError, match="a model with names of its own cannot be proved"):
+        run_eagerly(diff_parity, run_eagerly(other_names), planned)
+
+
+def test_a_network_that_trains_nothing_has_no_trajectory(graph, saved):
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    net = slim.fully_connected(x, 3, trainable=False, scope="fc")
+    planned = convert(saved(), inputs="x:0", outputs=net.name)
+    assert not planned.model.get_layer("fc").trainable
+    result = run_eagerly(diff_parity, planned.model, planned, None, [Level.GRADIENTS])
+    assert result.passed
+    assert [row.kind for row in result.gradients] == ["input"]
+    with pytest.raises(UsageError, match="the original trains no weight"):
+        run_eagerly(diff_parity, planned.model, planned, None, [Level.TRAJECTORY])
