@@ -91,8 +91,8 @@ def verify_parity(
     check_environment()
     if output_dir is not None:
         check_is_free(os.fspath(output_dir))
-    if steps < 1:
-        raise UsageError(f"steps is {steps}; want at least 1")
+    if not isinstance(steps, int) or steps < 1:
+        raise UsageError(f"steps is {steps!r}; want a whole number, at least 1")
     chosen = check_optimizer(optimizer, learning_rate)
     recorded = read_recording(os.fspath(recording)) if recording else None
     wanted = _read_levels(levels, recorded)
@@ -135,7 +135,8 @@ def verify_parity(
 
 
 def _read_levels(levels: str | Sequence[str], recording: Recording | None) -> list[Level]:
-    given = levels.split(",") if isinstance(levels, str) else list(levels)
+    listed = levels.split(",") if isinstance(levels, str) else list(levels)
+    given = [level.strip() for level in listed if level.strip()]
     known = {level.value: level for level in Level}
     unknown = [level for level in given if level not in known]
     if unknown:
@@ -167,14 +168,35 @@ def _read_folder(
                 fix="name the .keras file in it, and the checkpoint.",
             )
         )
-    with open(path, encoding="utf-8") as file:
-        account = json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            account = json.load(file)
+        checkpoint, meta = account["source"]["checkpoint"], account["source"]["meta"]
+        tensors = [record["tensor"] for record in account["inputs"]]
+        inputs, outputs = inputs or tensors, outputs or account["outputs"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"'{path}' is damaged: {type(error).__name__}: {error}") from error
     if not any((source.checkpoint, source.frozen_graph, source.saved_model)):
-        known = account["source"]
-        meta = None if source.network else source.meta or known["meta"]
-        source = dataclasses.replace(source, checkpoint=known["checkpoint"], meta=meta)
-    tensors = [record["tensor"] for record in account["inputs"]]
-    return source, inputs or tensors, outputs or account["outputs"]
+        source = _complete(source, checkpoint, meta)
+    return source, inputs, outputs
+
+
+def _complete(source: Source, checkpoint: str, meta: str) -> Source:
+    """Returns where a network was read from, as far as an account tells."""
+    if source.network is not None:
+        return dataclasses.replace(source, checkpoint=checkpoint)
+    if os.path.isdir(meta):
+        return dataclasses.replace(source, saved_model=meta)
+    if meta == checkpoint:
+        return dataclasses.replace(source, frozen_graph=meta)
+    if ":" in os.path.basename(meta) and not os.path.exists(meta):
+        raise UsageError(
+            explain(
+                f"The network was built by '{meta}', with arguments that nobody wrote down",
+                fix="say how: network (--network), network_kwargs and input_shape, as for migrate.",
+            )
+        )
+    return dataclasses.replace(source, checkpoint=checkpoint, meta=source.meta or meta)
 
 
 def _load(path: str) -> Any:

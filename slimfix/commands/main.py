@@ -8,7 +8,7 @@ import sys
 from absl import flags
 
 import slimfix
-from slimfix.errors import SlimfixError, UsageError
+from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError
 
 # Verb -> what it does. The module of the same name below slimfix.commands does it.
 VERBS = {
@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
 
     Args:
       arguments: without the program's name.
-    Returns: exit code: 0 done, 1 a check failed, 2 a usage error.
+    Returns: exit code: 0 done, 1 a check failed, 2 a usage error, or not to be done in this
+      environment.
     """
     verb: str | None = arguments[0] if arguments else None
     if verb in (None, "--help", "-h", "help"):
@@ -59,7 +60,7 @@ def _run(verb: str, arguments: list[str]) -> int:
         if rest:
             raise UsageError(f"takes flags only; got '{rest[0]}'\nUsage: {command.USAGE}")
         return int(command.run(values))
-    except (flags.Error, UsageError) as error:
+    except (flags.Error, UsageError, UnsupportedEnvironmentError) as error:
         print(f"slimfix {verb}: {error}", file=sys.stderr)
         return USAGE
     except (SlimfixError, OSError) as error:

@@ -8,11 +8,10 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from slimfix import names
 from slimfix.errors import UsageError, explain
 from slimfix.migration.conversion import Migration
-from slimfix.migration.records import InputRecord
 from slimfix.parity.trajectory import Course
+from slimfix.reference.feeds import by_tensor_name, cast, read_specs
 from slimfix.reference.fits import check_fits, find_misfits
 from slimfix.reference.inputs import InputSpec, draw_inputs
 from slimfix.reference.optimizers import Optimizer
@@ -55,7 +54,7 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
       recording: its inputs are taken, and `data` is None.
     Raises: UsageError: the inputs are not such as the network takes, or cannot be drawn.
     """
-    specs = [_spec(record, migration.function.permutations) for record in migration.plan.inputs]
+    specs = read_specs(migration.view, migration.signature.inputs)
     if recording is not None:
         if data is not None:
             raise UsageError("data and recording are two sets of inputs; give one")
@@ -66,7 +65,7 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
     if data is None:
         drawn = _draw(migration, specs, _count_samples(specs), _SEED)
         return Data(drawn, _draw_batches(migration, specs))
-    batches = [_named(migration, batch) for batch in _read(data)]
+    batches = [_named(migration, specs, batch) for batch in _read(data)]
     wrong = [line for batch in batches for line in find_misfits(batch, specs, "given")]
     wrong = wrong or _find_unlike(batches, specs)
     if wrong or not batches:
@@ -106,14 +105,6 @@ def draw_cotangents(shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     """Returns a seeded standard normal array for each shape."""
     generator = np.random.default_rng(_SEED)
     return [generator.normal(size=shape).astype(np.float32) for shape in shapes]
-
-
-def _spec(record: InputRecord, permutations: Mapping[str, tuple[int, ...]]) -> InputSpec:
-    """Returns an input as it is in the graph, whose axes may have another order."""
-    order = permutations.get(record.tensor, range(len(record.shape)))
-    sizes = dict(zip(order, record.shape))
-    shape = tuple(sizes[axis] for axis in range(len(record.shape)))
-    return InputSpec(record.tensor, shape, record.dtype)
 
 
 def _draw(
@@ -181,18 +172,19 @@ def _load(path: str) -> Any:
         ) from error
 
 
-def _named(migration: Migration, batch: Any) -> dict[str, np.ndarray]:
-    """Returns a batch by tensor name."""
-    records = migration.plan.inputs
-    if not isinstance(batch, Mapping):
-        if len(records) != 1:
-            raise UsageError(
-                f"data is one array; the network has {len(records)} inputs: give a dict of arrays"
-            )
-        return {records[0].tensor: np.asarray(batch)}
-    by_keras = {record.name: record.tensor for record in records}
-    full = {name: names.join_tensor_name(*names.split_tensor_name(name)) for name in batch}
-    return {by_keras.get(name, full[name]): np.asarray(value) for name, value in batch.items()}
+def _named(migration: Migration, specs: Sequence[InputSpec], batch: Any) -> dict[str, np.ndarray]:
+    """Returns a batch by tensor name, cast as a session would cast it.
+
+    Of a tuple, such as (images, labels), the first is taken, as Keras does.
+    """
+    if isinstance(batch, (tuple, list)):
+        batch = batch[0]
+    if isinstance(batch, Mapping):
+        by_keras = {record.name: record.tensor for record in migration.plan.inputs}
+        batch = {by_keras.get(name, name): value for name, value in batch.items()}
+    types = {spec.tensor: spec.dtype for spec in specs}
+    found = by_tensor_name(specs, batch)
+    return {name: cast(value, types.get(name)) for name, value in found.items()}
 
 
 def _find_unlike(batches: Sequence[_Arrays], specs: Sequence[InputSpec]) -> list[str]:

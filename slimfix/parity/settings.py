@@ -5,32 +5,37 @@ Inference cannot tell a wrong momentum, dropout rate or regularizer: no output s
 
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any, Iterator, Mapping
 
 from slimfix.migration.build import layer_dtype, layers_by_name, make_operation
 from slimfix.migration.records import LayerRecord, ModelPlan
+from slimfix.parity.matching import Matches
 from slimfix.parity.result import SettingsParity
 
 _REGULARIZER = "_regularizer"
 # What decides neither what a layer computes nor how it trains: how its weights began, its name.
 _IDLE = ("name", "dtype", "seed")
 _IDLE_ENDS = ("_initializer",)
+_OF_TRAINING = ("trainable", "momentum")
 
 
-def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
+def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsParity:
     """Returns which layers of a model are not those of its plan, and which of their settings.
 
     Each layer is compared in all settings that Keras keeps of it, planned ones and defaults. A
-    model that has no layer of any planned name was made by other hands: nothing is compared then.
+    model that has no layer of any planned name was made by other hands: what it computes shows in
+    its outputs, and only what decides training is compared then, layer by layer where weights say
+    which is which, and all dropouts together.
 
     Args:
       model: keras.Model.
       plan: what it is to be.
+      matches: which weight of the model holds which variable.
     """
     layers = layers_by_name(model)
     planned = {r.name: r for r in plan.layers if not r.target.startswith("ops.")}
     if planned and not planned.keys() & layers.keys():
-        return SettingsParity(0, ())
+        return _compare_training(layers, plan, matches)
     compared = 0
     different: list[str] = []
     dtype = layer_dtype(plan)
@@ -58,6 +63,44 @@ def compare_settings(model: Any, plan: ModelPlan) -> SettingsParity:
     extra = [n for n in layers if n not in planned and n not in inputs and not _is_planned(plan, n)]
     different += [f"'{name}' ({type(layers[name]).__name__}): not planned" for name in extra]
     return SettingsParity(compared + len(extra), tuple(different))
+
+
+def _compare_training(
+    layers: Mapping[str, Any], plan: ModelPlan, matches: Matches
+) -> SettingsParity:
+    """Compares what decides training alone, of layers whose names are their own."""
+    holders = {held.record.variable: held.layer for held in matches.held}
+    compared = 0
+    different: list[str] = []
+    for record in plan.layers:
+        name = next((holders[w.variable] for w in record.weights if w.variable in holders), None)
+        if name is None:
+            continue
+        wanted = {"trainable": True, **record.config}
+        found = layers[name].get_config()
+        for key in dict.fromkeys([*wanted, *found]):
+            if key in _OF_TRAINING or key.endswith((_REGULARIZER, "_constraint")):
+                compared += 1
+                planned, actual = wanted.get(key), found.get(key)
+                if _plain(planned, key) != _plain(actual, key):
+                    different.append(f"'{name}' {key}: planned {planned!r}; model {actual!r}")
+    wanted_drops = [r.config for r in plan.layers if "rate" in r.config]
+    found_drops = [
+        layer.get_config()
+        for layer in layers.values()
+        if getattr(layer, "seed_generator", None) is not None
+    ]
+    pairs = [sorted(map(_drop_text, drops)) for drops in (wanted_drops, found_drops)]
+    compared += len(pairs[0])
+    if pairs[0] != pairs[1]:
+        texts = [", ".join(each) or "none" for each in pairs]
+        different.append(f"dropouts: planned {texts[0]}; model {texts[1]}")
+    return SettingsParity(compared, tuple(different))
+
+
+def _drop_text(config: Mapping[str, Any]) -> str:
+    shape = config.get("noise_shape")
+    return f"rate {config.get('rate', config.get('stddev'))}" + (f" on {shape}" if shape else "")
 
 
 def _is_planned(plan: ModelPlan, name: str) -> bool:

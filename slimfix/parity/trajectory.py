@@ -11,6 +11,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.errors import UsageError, explain
+from slimfix.network.trainable import find_trainable
 from slimfix.parity import compare
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.replica import Replica, check_backend
@@ -65,6 +66,7 @@ def compare_trajectories(
     """
     check_backend()
     first, optimizer = course.batches[0], course.optimizer
+    _check_trains(setup)
     originals = [setup.training_graph(first, float64, optimizer) for float64 in (True, False)]
     in_inference = setup.in_inference(originals[0])
     replicas = [Replica(setup.model, float64, in_inference) for float64 in (True, False)]
@@ -142,6 +144,19 @@ def _check_horizon(step: int, noise: float) -> None:
                 f"place of float64 has become {noise:.1e} there",
                 cause="the training is chaotic at this learning rate.",
                 fix="choose a smaller learning_rate (--learning_rate), or fewer steps (--steps).",
+            )
+        )
+
+
+def _check_trains(setup: Setup) -> None:
+    trained = find_trainable(setup.migration.meta_graph)
+    held = [held.record.variable for held in setup.matches.held]
+    if not held or (trained is not None and not trained):
+        raise UsageError(
+            explain(
+                "Nothing can be proved at L4: the original trains no weight",
+                cause="it has none, or all were made with trainable=False.",
+                fix="leave L4 out.",
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import random
 from typing import Any, Collection, Iterable, Sequence
 
 import numpy as np
@@ -94,7 +95,11 @@ def diff_parity(
     request = Request(levels, recording, **more)
     if isinstance(model, (str, os.PathLike)):
         model = run_eagerly(keras_side.load_model, os.fspath(model))
-    result: ParityResult = run_eagerly(_diff, model, migration, request)
+    drawn = random.getstate()  # Keras draws seeds for copies of dropouts.
+    try:
+        result: ParityResult = run_eagerly(_diff, model, migration, request)
+    finally:
+        random.setstate(drawn)
     return result
 
 
@@ -104,6 +109,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     data = choose_data(migration, request.data, recording)
     _check_known(migration, recording)
     setup = Setup(model, migration, match_weights(model, migration.plan, migration.read))
+    _check_comparable(setup, request)
     # A recording may hold tensors, and so need switches, that the outputs do not depend on.
     switches = {**(recording.switches if recording else {}), **migration.function.switches}
     feeds = {**switches, **data.inference}
@@ -123,7 +129,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
         diagnosis = diagnose_layer(model, migration, feeds, setup.for_keras(data.inference), first)
     result = ParityResult(
         weights=_weights(setup),
-        settings=compare_settings(model, migration.plan),
+        settings=compare_settings(model, migration.plan, setup.matches),
         layers=tuple(rows),
         outputs=migration.signature.outputs,
         reference=_reference(request),
@@ -207,6 +213,24 @@ def _unmatched(setup: Setup, rows: Sequence[LayerParity]) -> tuple[str, ...]:
     aliases = setup.migration.function.aliases
     compared = {aliases.get(row.tensor, row.tensor) for row in rows}
     return tuple(p.tensor for p in setup.migration.probes if p.tensor not in compared)
+
+
+def _check_comparable(setup: Setup, request: Request) -> None:
+    """Raises UsageError where whole numbers are all that could be compared, or trained on."""
+    if setup.floating_outputs:
+        return
+    trained = [level for level in (Level.GRADIENTS, Level.TRAJECTORY) if level in request.levels]
+    of_its_own = not keras_side.find_tensors(setup.model, setup.migration.probes)
+    if trained or of_its_own:
+        what = " and ".join(level.value for level in trained) or "a model with names of its own"
+        raise UsageError(
+            explain(
+                f"{what} cannot be proved: no output of the network is a floating-point tensor",
+                [f"'{tensor}'" for tensor in setup.migration.signature.outputs],
+                cause="the network ends in classes or other whole numbers.",
+                fix="name the tensor that they are computed from with outputs (--outputs).",
+            )
+        )
 
 
 def _check_known(migration: Migration, recording: Recording | None) -> None:

@@ -86,7 +86,9 @@ def cut_feeds(
     Raises: UsageError: the data are not those of the inputs, or not of one length.
     """
     types = {spec.tensor: spec.dtype for spec in specs}
-    given = {name: _cast(value, types.get(name)) for name, value in _named(specs, data).items()}
+    given = {
+        name: cast(value, types.get(name)) for name, value in by_tensor_name(specs, data).items()
+    }
     wrong = find_misfits(given, specs, "given")
     if wrong:
         raise _no_inputs(wrong)
@@ -116,7 +118,11 @@ def _no_inputs(wrong: Sequence[str]) -> UsageError:
     )
 
 
-def _named(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[str, np.ndarray]:
+def by_tensor_name(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[str, np.ndarray]:
+    """Returns data of one batch by full tensor name; a lone array is that of the only input.
+
+    Raises: UsageError: a lone array was given for several inputs.
+    """
     if isinstance(data, Mapping):
         return {
             names.join_tensor_name(*names.split_tensor_name(name)): np.asarray(value)
@@ -133,7 +139,7 @@ def _named(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[str, np.
     return {specs[0].tensor: np.asarray(data)}
 
 
-def _cast(value: np.ndarray, dtype: str | None) -> np.ndarray:
+def cast(value: np.ndarray, dtype: str | None) -> np.ndarray:
     """Returns an array as a session casts what it is fed; as it is where it would not."""
     is_number = dtype not in (None, "string")
     fits = is_number and np.can_cast(value.dtype, str(dtype), "same_kind")

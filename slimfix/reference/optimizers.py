@@ -46,8 +46,9 @@ def check_optimizer(kind: str, learning_rate: float) -> Optimizer:
     """Returns the optimizer of a name and a rate. Raises UsageError for another name or rate."""
     if kind not in KINDS:
         raise UsageError(f"optimizer is '{kind}'; want one of {', '.join(KINDS)}")
-    if not learning_rate > 0 or not np.isfinite(learning_rate):
-        raise UsageError(f"learning_rate is {learning_rate}; want a positive number")
+    is_number = isinstance(learning_rate, (int, float)) and np.isfinite(learning_rate)
+    if not is_number or not learning_rate > 0:
+        raise UsageError(f"learning_rate is {learning_rate!r}; want a positive number")
     return Optimizer(kind, learning_rate)
 
 

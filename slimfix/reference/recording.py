@@ -95,6 +95,7 @@ def write_recording(recording: Recording) -> None:
         arrays.update(_in_rooms(recording.trajectory, _TRAJECTORY_ROOMS))
         arrays[_LOSSES] = recording.trajectory.losses
         header["optimizer"] = dataclasses.asdict(recording.trajectory.optimizer)
+    header["header_sha256"] = _header_checksum(header)
     header["sha256"] = checksum(arrays)
     arrays["recording"] = np.array(json.dumps(header, sort_keys=True))
     folder = os.path.dirname(os.path.abspath(recording.path))
@@ -137,10 +138,11 @@ def read_recording(path: str) -> Recording:
         ) from error
     if header["format"] != FORMAT:
         raise UsageError(f"'{path}' has recording format {header['format']}; want {FORMAT}")
-    if checksum(arrays) != header["sha256"]:
+    intact = header.get("header_sha256") in (None, _header_checksum(header))  # Once there was none.
+    if not intact or checksum(arrays) != header["sha256"]:
         raise UsageError(
             explain(
-                f"The arrays of recording '{path}' do not have the checksum written in it",
+                f"Recording '{path}' does not have the checksum written in it",
                 cause="the file was changed or damaged after it was recorded.",
             )
         )
@@ -156,7 +158,7 @@ def _recording(path: str, header: dict[str, Any], arrays: _Arrays) -> Recording:
 
     trajectory = None
     if _LOSSES in arrays:
-        optimizer = Optimizer(**header["optimizer"])
+        optimizer = _optimizer(header["optimizer"])
         rooms = below(_TRAJECTORY_ROOMS)
         trajectory = RecordedTrajectory(optimizer, losses=arrays[_LOSSES], **rooms)
     return Recording(
@@ -166,6 +168,18 @@ def _recording(path: str, header: dict[str, Any], arrays: _Arrays) -> Recording:
         trajectory=trajectory,
         **below(_ROOMS),
     )
+
+
+def _optimizer(settings: Mapping[str, Any]) -> Optimizer:
+    """Returns the optimizer of a header, of which a later version may say more."""
+    known = {field.name for field in dataclasses.fields(Optimizer)}
+    return Optimizer(**{key: value for key, value in settings.items() if key in known})
+
+
+def _header_checksum(header: Mapping[str, Any]) -> str:
+    """Returns the SHA-256 of a header without its checksums, as JSON with sorted keys."""
+    plain = {key: value for key, value in header.items() if not key.endswith("sha256")}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -173,7 +173,7 @@ class TrainingGraph:
         trained = {
             name: read
             for name, read in reads.items()
-            if read.dtype.is_floating and (allowed is None or name in allowed)
+            if read.dtype.is_floating and _is_trained(name, allowed)
         }
         fed = {tensor: self.tensor(tensor) for tensor in self.network.inputs}
         sources = {**trained, **{t: x for t, x in fed.items() if x.dtype.is_floating}}
@@ -182,7 +182,7 @@ class TrainingGraph:
         self._gradients = {name: gradients[name] for name in trained}
         self._input_gradients = {n: g for n, g in gradients.items() if n not in trained}
         errors = [tf.reduce_mean(tf.square(end - t)) for end, t in zip(ends, self.targets)]
-        self.loss = tf.add_n([*errors, *penalties])
+        self.loss = tf.add_n([*errors, *penalties]) if errors or penalties else None
         if optimizer is not None:
             steps = _gradients([self.loss], list(trained.values()), None)
             self._step = build_step(optimizer, steps, [self._variables[name] for name in trained])
@@ -265,11 +265,16 @@ class TrainingRun:
         return {**self._fixed, **given, **{key: graph._widened(value) for key, value in more}}
 
 
+def _is_trained(variable: str, allowed: Collection[str] | None) -> bool:
+    """Tells whether an optimizer moves a variable; where nothing is known, all but statistics."""
+    return not names.is_statistic_name(variable) if allowed is None else variable in allowed
+
+
 def _gradients(ends: Sequence[Any], sources: Sequence[Any], cotangents: Any) -> list[Any]:
     """Returns dense gradients; zeros where an end does not depend on a source."""
     import tensorflow.compat.v1 as tf
 
-    found = tf.gradients(ends, sources, cotangents)
+    found = tf.gradients(ends, sources, cotangents) if ends else [None] * len(sources)
     return [
         tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
         for gradient, source in zip(found, sources)

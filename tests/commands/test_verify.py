@@ -141,7 +141,7 @@ def test_data_of_your_own(slimfix, model, tmp_path):
     ("arguments", "text"),
     [
         (["--levels=L9"], "levels has 'L9'; want some of L0, L1, L2, L3, L4"),
-        (["--steps=0"], "steps is 0; want at least 1"),
+        (["--steps=0"], "steps is 0; want a whole number, at least 1"),
         (["--steps=many"], "steps"),
         (["--optimizer=adagrad"], "optimizer is 'adagrad'"),
         (["--data=nowhere.npz"], "Cannot read arrays from 'nowhere.npz'"),

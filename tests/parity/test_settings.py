@@ -4,7 +4,20 @@ import dataclasses
 
 import pytest
 
-from slimfix.parity.settings import compare_settings
+from slimfix.parity import settings
+from slimfix.parity.matching import match_weights
+
+
+@pytest.fixture
+def compare_settings(good):
+    """Compares a model with a plan; weights are matched as the proof does it."""
+
+    def run(model, plan):
+        matches = match_weights(model, plan, good.read)
+        return settings.compare_settings(model, plan, matches)
+
+    return run
+
 
 L2_OF = {"module": "keras.regularizers", "class_name": "L2", "registered_name": None}
 NON_NEGATIVE = {
@@ -15,7 +28,7 @@ NON_NEGATIVE = {
 }
 
 
-def test_the_right_model_has_all_settings(good, rebuilt):
+def test_the_right_model_has_all_settings(good, rebuilt, compare_settings):
     found = compare_settings(good.model, good.plan)
     assert found.different == ()
     assert found.compared == 173 - 19  # Of level L0 in all, less the weights.
@@ -35,7 +48,9 @@ def test_the_right_model_has_all_settings(good, rebuilt):
         ("digits__dropout4", "noise_shape", [None, 1]),
     ],
 )
-def test_defaults_that_no_plan_names_are_compared(good, rebuilt, layer, key, value):
+def test_defaults_that_no_plan_names_are_compared(
+    good, rebuilt, layer, key, value, compare_settings
+):
     (record,) = [record for record in good.plan.layers if record.name == layer]
     assert key not in record.config
     changed = rebuilt(good.model, layer, **{key: value})
@@ -52,13 +67,13 @@ def test_defaults_that_no_plan_names_are_compared(good, rebuilt, layer, key, val
         ("digits__conv1", "trainable", False, "planned True; saved False"),
     ],
 )
-def test_planned_settings_are_compared(good, rebuilt, layer, key, value, line):
+def test_planned_settings_are_compared(good, rebuilt, layer, key, value, line, compare_settings):
     (different,) = compare_settings(rebuilt(good.model, layer, **{key: value}), good.plan).different
     assert different.startswith(f"'{layer}' {key}: planned ")
     assert line is None or different.endswith(line)
 
 
-def test_factors_of_a_penalty_are_compared(good, rebuilt):
+def test_factors_of_a_penalty_are_compared(good, rebuilt, compare_settings):
     (record,) = [record for record in good.plan.layers if record.name == "digits__conv1"]
     factor = record.config["kernel_regularizer"]["config"]["l2"]
     for times, count in ((1.0, 0), (2.0, 1), (0.0, 1)):
@@ -69,13 +84,13 @@ def test_factors_of_a_penalty_are_compared(good, rebuilt):
         assert all(line.startswith("'digits__conv1' kernel_regularizer: ") for line in different)
 
 
-def test_initial_values_are_no_settings(good, rebuilt):
+def test_initial_values_are_no_settings(good, rebuilt, compare_settings):
     zeros = {"module": "keras.initializers", "class_name": "Zeros", "config": {}}
     changed = rebuilt(good.model, "digits__conv1", kernel_initializer=zeros)
     assert compare_settings(changed, good.plan).different == ()
 
 
-def test_missing_and_additional_layers(good):
+def test_missing_and_additional_layers(good, compare_settings):
     import keras
 
     right = compare_settings(good.model, good.plan)
@@ -92,7 +107,7 @@ def test_missing_and_additional_layers(good):
     assert found.compared == right.compared + 1
 
 
-def test_a_layer_of_another_class(good):
+def test_a_layer_of_another_class(good, compare_settings):
     layers = [
         dataclasses.replace(record, target="layers.MaxPooling3D")
         if record.name == "digits__pool1"
@@ -105,7 +120,18 @@ def test_a_layer_of_another_class(good):
     )
 
 
-def test_a_model_with_names_of_its_own_is_not_compared(good, renamed):
+def test_of_a_model_with_names_of_its_own_what_decides_training_is_compared(
+    good, renamed, rebuilt, compare_settings
+):
     model, _ = renamed(good.model)
-    found = compare_settings(model, good.plan)
-    assert (found.compared, found.different) == (0, ())
+    assert compare_settings(model, good.plan).different == ()
+    assert compare_settings(model, good.plan).compared > 20
+    for layer, key, value, start in (
+        ("digits__conv1__BatchNorm", "momentum", 0.9, "momentum: planned 0.95; model 0.9"),
+        ("digits__conv1", "kernel_regularizer", None, "kernel_regularizer: planned {"),
+        ("digits__fc4", "trainable", False, "trainable: planned True; model False"),
+        ("digits__dropout4", "rate", 0.5, "dropouts: planned rate 0.2"),
+    ):
+        changed, _ = renamed(rebuilt(good.model, layer, **{key: value}))
+        (line,) = compare_settings(changed, good.plan).different
+        assert start in line

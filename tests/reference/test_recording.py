@@ -33,7 +33,7 @@ def test_a_changed_value_breaks_the_checksum(tmp_path):
     arrays["input/x:0"][0, 0, 0, 0] += 1
     path = str(tmp_path / "changed.npz")
     np.savez(path, **arrays)
-    with pytest.raises(UsageError, match="do not have the checksum"):
+    with pytest.raises(UsageError, match="does not have the checksum"):
         read_recording(path)
 
 
@@ -149,7 +149,7 @@ def test_the_checksum_covers_every_level(tmp_path, room):
     (key, *_) = [key for key in sorted(arrays) if key.startswith(room)]
     arrays[key] = arrays[key] + np.float32(1)
     np.savez(recording.path, **arrays)
-    with pytest.raises(UsageError, match="do not have the checksum"):
+    with pytest.raises(UsageError, match="does not have the checksum"):
         read_recording(recording.path)
 
 
