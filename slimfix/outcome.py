@@ -139,6 +139,11 @@ def _cause(parity: ParityResult) -> str:
     if parity.weights.different or parity.settings.different:
         return "weights or settings were lost or changed on the way into the Keras model."
     failed = next((level.level for level in parity.levels if not level.passed), Level.INFERENCE)
+    if failed is Level.TRAJECTORY:
+        return (
+            "one step agrees in all but the loss or the optimizer: a penalty (slim's "
+            "l2_regularizer(s) is Keras's L2(s / 2)), or what is trained."
+        )
     if failed is Level.INFERENCE:
         return (
             "a fault in the converter of the first layer, since its inputs agree: slimfix's, or "

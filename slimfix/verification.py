@@ -22,6 +22,7 @@ from slimfix.outcome import (
     sha256_of,
 )
 from slimfix.parity import Level, Recording, diff_parity, read_recording
+from slimfix.parity.keras_inputs import as_functional
 from slimfix.parity.keras_side import load_model
 from slimfix.pipeline import ACCOUNT_FILE, MODEL_FILE
 from slimfix.reference.optimizers import check_optimizer
@@ -85,8 +86,8 @@ def verify_parity(
         report is written all the same. Or the recording is not of this network.
       UsageError: a file, name, level or input is wrong, or `output_dir` exists.
       MigrationError: no model of the graph can be planned, or the checkpoint is no good.
-      UnsupportedEnvironmentError: Keras 3.12 or later is not installed; or L3 or L4 is asked for
-        where Keras does not run on TensorFlow.
+      UnsupportedEnvironmentError: Keras 3.12 or later is not installed, or does not run on
+        TensorFlow.
     """
     check_environment()
     if output_dir is not None:
@@ -108,6 +109,7 @@ def verify_parity(
             source, inputs, outputs = _read_folder(path, source, inputs, outputs)
             path = os.path.join(path, MODEL_FILE)
         model = _load(path)
+    model = run_eagerly(as_functional, model)
     exact = any(type(layer).__name__ == "SlimBatchNormalization" for layer in model.layers)
     migration = plan_migration(source, inputs, outputs, values, exact)
     parity = diff_parity(

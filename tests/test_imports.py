@@ -36,7 +36,8 @@ ALLOWED = {
     "verification": BASE
     | {"folder", "network", "migration", "reference", "parity", "report", "layers", "outcome"}
     | {"pipeline"},
-    "commands": BASE | {"progress", "checkpoint", "pipeline", "report", "compat", "graph"},
+    "commands": BASE
+    | {"progress", "checkpoint", "pipeline", "report", "compat", "graph", "reference"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
 LEGACY = {

@@ -6,13 +6,12 @@ import hashlib
 import os
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.source_flags import define_source_flags, read_source
-from slimfix.errors import UsageError, count, explain
+from slimfix.errors import count
 
 USAGE = (
     "slimfix record {--checkpoint=PREFIX | --frozen_graph=FILE | --saved_model=DIR} "
@@ -59,7 +58,9 @@ def run(values: flags.FlagValues) -> int:
     """Records and prints a summary; raises SlimfixError where it fails."""
     require(values, ("output",), USAGE)
     source = read_source(values)
-    data = _read_data(values.data) if values.data else None
+    from slimfix.reference.feeds import read_data
+
+    data = read_data(values.data) if values.data else None
     quiet.import_tensorflow()
     from slimfix import record
 
@@ -76,24 +77,6 @@ def run(values: flags.FlagValues) -> int:
         )
     print(_summary(recording))
     return 0
-
-
-def _read_data(path: str) -> Any:
-    """Returns arrays by name, or the only one of an .npy file."""
-    try:
-        data = np.load(path, allow_pickle=False)
-        if isinstance(data, np.ndarray):
-            return data
-        with data:
-            return {name: data[name] for name in data.files}
-    except Exception as error:  # np.load raises many kinds for a damaged zip file.
-        raise UsageError(
-            explain(
-                f"Cannot read arrays from '{path}'",
-                [str(error).splitlines()[0]],
-                fix="write it with numpy.savez(path, **{'images': images}).",
-            )
-        ) from error
 
 
 def _summary(recording: Any) -> str:

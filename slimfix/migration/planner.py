@@ -51,7 +51,7 @@ class Planner:
         self.function = function
         self.batch_norms = batch_norms
         self.penalties = penalties
-        self.trainable = trainable
+        self.trainable = trainable and trainable | {names.whole_name(name) for name in trainable}
         self.exact = exact
         self._weights = weights
         self._consumers = function.consumers()

@@ -84,6 +84,8 @@ class Ruler:
         reference = self.reference
         if values.shape != reference.shape:
             return _BEYOND
+        if self._is_exact and _is_float(values) and self.reference.size:
+            return _BEYOND  # Whole numbers or booleans, and none here.
         if self._is_exact:
             return _NONE if np.array_equal(values, reference) else _BEYOND
         values, reference = np.atleast_1d(values), self._wide

@@ -11,7 +11,7 @@ import numpy as np
 from slimfix.errors import UsageError, explain
 from slimfix.migration.conversion import Migration
 from slimfix.parity.trajectory import Course
-from slimfix.reference.feeds import by_tensor_name, cast, read_specs
+from slimfix.reference.feeds import by_tensor_name, cast, read_data, read_specs
 from slimfix.reference.fits import check_fits, find_misfits
 from slimfix.reference.inputs import InputSpec, draw_inputs
 from slimfix.reference.optimizers import Optimizer
@@ -142,7 +142,7 @@ def _draw_batches(migration: Migration, specs: Sequence[InputSpec]) -> list[_Arr
 def _read(data: Any) -> list[Any]:
     """Returns the batches that the user gave, each an array or a dict of arrays."""
     if isinstance(data, (str, os.PathLike)):
-        data = _load(os.fspath(data))
+        data = read_data(os.fspath(data))
     if isinstance(data, (np.ndarray, Mapping)):
         return [data]
     if not isinstance(data, Iterable):
@@ -153,23 +153,6 @@ def _read(data: Any) -> list[Any]:
         if len(found) == _MOST:
             break
     return found
-
-
-def _load(path: str) -> Any:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except Exception as error:  # np.load raises many kinds for a damaged file.
-        raise UsageError(
-            explain(
-                f"Cannot read arrays from '{path}'",
-                [f"{type(error).__name__}: {error}"],
-                fix="write it with numpy.savez(path, **{'images:0': images}).",
-            )
-        ) from error
 
 
 def _named(migration: Migration, specs: Sequence[InputSpec], batch: Any) -> dict[str, np.ndarray]:
@@ -190,7 +173,13 @@ def _named(migration: Migration, specs: Sequence[InputSpec], batch: Any) -> dict
 def _find_unlike(batches: Sequence[_Arrays], specs: Sequence[InputSpec]) -> list[str]:
     """Returns a line for each input of a batch that is not as large as in the first batch, but for
     the number of samples: one network is run on all of them together."""
-    return [
+    free = [spec.tensor for spec in specs if spec.shape[0] is None]
+    uneven = [
+        f"batch {number}: " + ", ".join(f"{len(batch[t])} samples of '{t}'" for t in free)
+        for number, batch in enumerate(batches, 1)
+        if len({len(batch[tensor]) for tensor in free}) > 1
+    ]
+    return uneven or [
         f"input '{spec.tensor}': {list(batch[spec.tensor].shape)} in batch {number}; "
         f"{list(batches[0][spec.tensor].shape)} in the first"
         for number, batch in enumerate(batches, 1)

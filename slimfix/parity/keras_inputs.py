@@ -6,8 +6,28 @@ from typing import Any, Mapping
 
 import numpy as np
 
-from slimfix.errors import ParityError, explain
+from slimfix.errors import ParityError, UsageError, explain
 from slimfix.migration.conversion import Migration
+
+
+def as_functional(model: Any) -> Any:
+    """Returns a functional model as it is, and a Sequential one as a functional one of its layers.
+
+    Raises: UsageError: it is neither, or was not built yet.
+    """
+    import keras
+
+    if isinstance(model, keras.Sequential) and model.built:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    if isinstance(model, keras.Model) and getattr(model, "_nodes_by_depth", None):
+        return model
+    raise UsageError(
+        explain(
+            f"The model is a {type(model).__name__}; want a functional keras.Model",
+            cause="it is a subclass with a call method of its own, or was not built.",
+            fix="build it from keras.Input with the functional API.",
+        )
+    )
 
 
 def check_signature(model: Any, migration: Migration) -> None:
@@ -25,6 +45,8 @@ def check_signature(model: Any, migration: Migration) -> None:
                     f"inputs: planned {', '.join(planned)}; model {', '.join(found)}",
                     f"outputs: planned {wanted}; model {len(model.outputs)}",
                 ],
+                cause="tensors were left out, or, given in a list, would be taken for one another.",
+                fix="build the model with the inputs and outputs of the network, in this order.",
             )
         )
 

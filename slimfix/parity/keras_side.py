@@ -9,10 +9,12 @@ from __future__ import annotations
 import collections
 import inspect
 import json
+from types import MappingProxyType
 from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from slimfix.errors import UsageError, explain
 from slimfix.migration.build import Probe
 from slimfix.parity.float64_layers import in_float64
 
@@ -24,17 +26,25 @@ def load_model(path: str) -> Any:
     return keras.models.load_model(path, compile=False)
 
 
-def find_tensors(model: Any, probes: Sequence[Probe]) -> dict[str, Any]:
+def find_tensors(
+    model: Any, probes: Sequence[Probe], called: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Returns the symbolic tensor in the model by tensor name of the original graph.
 
     A probe whose operation, call or output the model lacks is left out. Which call of an operation
     made a tensor Keras shows in no public way.
+
+    Args:
+      model: functional keras.Model.
+      probes: where the tensors are planned.
+      called: the model's own name of a planned operation, by the planned one.
     """
     within = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes}
     operations = {operation.name: operation for operation in model.operations}
     found = {}
     for probe in probes:
-        operation = operations.get(probe.operation)
+        name = called.get(probe.operation, probe.operation)
+        operation = operations.get(name)
         calls = [n for n in operation._inbound_nodes if id(n) in within] if operation else []
         outputs = calls[probe.call].output_tensors if probe.call < len(calls) else []
         if probe.index < len(outputs):
@@ -182,6 +192,7 @@ class Training:
         copy = self._copies.get(id(operation))
         if copy is None:
             copy = self._copies[id(operation)] = copy_operation(operation, self.float64)
+            _drop_nothing(getattr(copy, "layers", ()))
         perform = in_float64(copy) if self.float64 else copy
         if "training" not in inspect.signature(copy.call).parameters:
             return perform
@@ -194,6 +205,16 @@ class Training:
         return {copy.name: copy for copy in self._copies.values()}
 
 
+def _drop_nothing(layers: Iterable[Any]) -> None:
+    """Sets the rates of the dropouts in a nested model to 0: it hands `training` on to them."""
+    for layer in layers:
+        if getattr(layer, "seed_generator", None) is not None:
+            for name in ("rate", "stddev"):
+                if hasattr(layer, name):
+                    setattr(layer, name, 0.0)
+        _drop_nothing(getattr(layer, "layers", ()))
+
+
 def copy_operation(operation: Any, float64: bool) -> Any:
     """Returns a layer or operation anew, with the same weights, in float64 if so asked.
 
@@ -201,6 +222,21 @@ def copy_operation(operation: Any, float64: bool) -> Any:
     weights replace them. In float64 the numbers of a float32 layer are those that it computes with:
     epsilon 0.001 is the float32 next to it.
     """
+
+    try:
+        return _copied(operation, float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            explain(
+                f"Keras cannot copy layer '{operation.name}' ({type(operation).__name__})",
+                [str(error).strip().splitlines()[0]],
+                cause="it is a Lambda, or a class of your own that is not registered.",
+                fix="register it with keras.saving.register_keras_serializable, with a get_config.",
+            )
+        ) from error
+
+
+def _copied(operation: Any, float64: bool) -> Any:
     import keras
 
     text = json.dumps(keras.saving.serialize_keras_object(operation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -48,6 +49,7 @@ def compare_layers(
     recorded: Mapping[str, np.ndarray],
     performers: Sequence[Inference | Training] = (Inference(False), Inference(True)),
     progress: bool | None = False,
+    called: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[LayerParity], list[str]]:
     """Returns a row for each layer, in data-flow order, and a line for each wrong recorded tensor.
 
@@ -60,6 +62,7 @@ def compare_layers(
       performers: how the model is run in float32 and in float64; where it is in training mode, so
         is the graph.
       progress: whether to draw a bar; None for where standard error is a terminal.
+      called: the model's own name of a planned layer, by the planned one.
     Returns: the rows and lines. What the model has no operation for is left out, but never an
       output.
     Raises:
@@ -67,7 +70,8 @@ def compare_layers(
       UsageError: the original computes no finite number somewhere, which hides what follows.
     """
     training = isinstance(performers[0], Training)
-    places = _find_places(model, migration, recorded, training)
+    tensors = find_tensors(model, migration.probes, called)
+    places = _find_places(model, migration, recorded, training, tensors)
     known = {name for place in places for name in place.recorded}
     groups = [(place.tensor, *place.recorded) for place in places]
     groups += [(name,) for name in recorded if name not in known]
@@ -111,7 +115,11 @@ def compare_layers(
 
 
 def _find_places(
-    model: Any, migration: Migration, recorded: Iterable[str], training: bool
+    model: Any,
+    migration: Migration,
+    recorded: Iterable[str],
+    training: bool,
+    found: Mapping[str, Any],
 ) -> list[_Place]:
     """Returns the places in data-flow order.
 
@@ -120,7 +128,6 @@ def _find_places(
     """
     function = migration.function
     outside = _find_outside(migration) if training else {}
-    found = find_tensors(model, migration.probes)
     given: dict[str, list[tuple[str, Any]]] = {}
     for asked, symbolic in zip(migration.signature.outputs, model.outputs):
         given.setdefault(function.aliases.get(asked, asked), []).append((asked, symbolic))
@@ -221,7 +228,7 @@ def _compare(
     allowed = max(error.relative for error in original_errors)
     equal_bits = compare.equal_bits(single, originals[0])
     return LayerParity(
-        layer=place.probe.operation,
+        layer=place.symbolic._keras_history.operation.name,
         scope=place.probe.scope,
         kind=place.probe.kind,
         tensor=place.tensor,

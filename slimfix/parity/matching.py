@@ -51,8 +51,9 @@ class Matches:
 def match_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray]) -> Matches:
     """Returns which weight holds which variable.
 
-    A layer and weight of the planned name is the one, whatever its value. What the model calls
-    otherwise is found by its bits: a model made by other hands has names of its own.
+    A layer and weight of the planned name is the one, whatever its value. Weights of layers that
+    the model calls otherwise are found by their bits: a model made by other hands has names of its
+    own, but a gamma is a gamma.
 
     Args:
       model: any Keras model.
@@ -107,7 +108,7 @@ def _find_bits(
 
     value = None
     for path, (_, _, weight) in free.items():
-        if tuple(weight.shape) == record.shape:
+        if weight.name == record.name and tuple(weight.shape) == record.shape:
             value = record.arrange(read(record.variable)) if value is None else value
             if keras.ops.convert_to_numpy(weight).tobytes() == value.tobytes():
                 return path

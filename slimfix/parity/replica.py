@@ -15,7 +15,7 @@ from slimfix.reference.optimizers import Optimizer, as_float32
 def check_backend() -> None:
     """Raises UnsupportedEnvironmentError where Keras does not run on TensorFlow.
 
-    Gradients are taken by TensorFlow's tape, on both sides.
+    Elsewhere its layers do not all compute in float64; gradients are taken by TensorFlow's tape.
     """
     import keras
 
@@ -23,8 +23,9 @@ def check_backend() -> None:
     if backend != "tensorflow":
         raise UnsupportedEnvironmentError(
             explain(
-                f"Levels L3 and L4 need Keras's TensorFlow backend; it is {backend}",
-                fix="set KERAS_BACKEND=tensorflow, or ask for the levels up to L2.",
+                f"The proof needs Keras's TensorFlow backend; it is {backend}",
+                fix="set KERAS_BACKEND=tensorflow. What is proved there holds on every backend but "
+                "for rounding.",
             )
         )
 
@@ -71,7 +72,7 @@ class Replica:
             tape.watch(list(floating.values()))
             ends = self._outputs(fed)
             pairs = zip(ends, map(self._cast, cotangents))
-            total = tf.add_n([tf.reduce_sum(end * cotangent) for end, cotangent in pairs])
+            total = tf.add_n([tf.reduce_sum(end * tf.cast(c, end.dtype)) for end, c in pairs])
         sources = [*variables, *floating.values()]
         zero = tf.UnconnectedGradients.ZERO
         found = tape.gradient(total, sources, unconnected_gradients=zero)
@@ -99,7 +100,7 @@ class Replica:
         import tensorflow as tf
 
         pairs = zip(self._outputs(inputs), targets)
-        errors = [tf.reduce_mean(tf.square(end - target)) for end, target in pairs]
+        errors = [tf.reduce_mean(tf.square(end - tf.cast(t, end.dtype))) for end, t in pairs]
         copies = self._copies.values()
         penalties = [loss for copy in copies for loss in getattr(copy, "losses", ())]
         frozen = [w for copy in copies for w in getattr(copy, "non_trainable_weights", ())]
@@ -178,5 +179,5 @@ def _fill_with_ones(optimizer: Any, slot: str) -> None:
     import keras
 
     for variable in optimizer.variables:
-        if slot in variable.path:
+        if variable.name.endswith(slot):
             variable.assign(keras.ops.ones_like(variable))

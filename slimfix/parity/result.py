@@ -188,7 +188,7 @@ class TrajectoryParity:
     """Level L4.
 
     Attributes:
-      optimizer: what took the steps, e.g. 'Momentum(learning_rate=0.01, momentum=0.9)'.
+      optimizer: what took the steps, e.g. 'momentum(learning_rate=0.01, momentum=0.9)'.
       loss: what was minimised, in words.
       steps: in order.
     """

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
+import numpy as np
+
 from slimfix.migration.build import layer_dtype, layers_by_name, make_operation
 from slimfix.migration.records import LayerRecord, ModelPlan
 from slimfix.parity.matching import Matches
@@ -23,9 +25,9 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
     """Returns which layers of a model are not those of its plan, and which of their settings.
 
     Each layer is compared in all settings that Keras keeps of it, planned ones and defaults. A
-    model that has no layer of any planned name was made by other hands: what it computes shows in
-    its outputs, and only what decides training is compared then, layer by layer where weights say
-    which is which, and all dropouts together.
+    model that calls some layers otherwise was made by other hands: what it computes shows in its
+    outputs, and of these layers only what decides training is compared, layer by layer where
+    weights say which is which, and all dropouts together.
 
     Args:
       model: keras.Model.
@@ -34,10 +36,14 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
     """
     layers = layers_by_name(model)
     planned = {r.name: r for r in plan.layers if not r.target.startswith("ops.")}
-    if planned and not planned.keys() & layers.keys():
-        return _compare_training(layers, plan, matches)
     compared = 0
     different: list[str] = []
+    has_names_of_its_own = bool(planned) and not planned.keys() & layers.keys()
+    has_names_of_its_own |= any(held.layer not in planned for held in matches.held)
+    if has_names_of_its_own:
+        of_training = _compare_training(layers, plan, matches)
+        compared, different = of_training.compared, list(of_training.different)
+        planned = {name: record for name, record in planned.items() if name in layers}
     dtype = layer_dtype(plan)
     wanted_by: dict[str, dict[str, Any]] = {}  # Many layers of a network are made alike.
     for name, record in planned.items():
@@ -59,6 +65,8 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
             compared += 1
             if _plain(actual, key) != _plain(value, key):
                 different.append(f"'{name}' {key}: planned {value!r}; saved {actual!r}")
+    if has_names_of_its_own:
+        return SettingsParity(compared, tuple(different))
     inputs = {tensor.name for tensor in model.inputs}
     extra = [n for n in layers if n not in planned and n not in inputs and not _is_planned(plan, n)]
     different += [f"'{name}' ({type(layers[name]).__name__}): not planned" for name in extra]
@@ -74,7 +82,7 @@ def _compare_training(
     different: list[str] = []
     for record in plan.layers:
         name = next((holders[w.variable] for w in record.weights if w.variable in holders), None)
-        if name is None:
+        if name is None or name == record.name:
             continue
         wanted = {"trainable": True, **record.config}
         found = layers[name].get_config()
@@ -123,8 +131,10 @@ def _settings(
 def _plain(value: Any, key: str) -> Any:
     """Returns a setting in one form: tuples as lists, a regularizer as its class and factors."""
     if key.endswith(_REGULARIZER) and value is not None:
-        factors = {name: float(factor) for name, factor in value["config"].items()}
+        factors = {n: float(np.float32(factor)) for n, factor in value["config"].items()}
         return value["class_name"], factors
     if isinstance(value, (list, tuple)):
         return [_plain(item, "") for item in value]
+    if isinstance(value, float):  # As a float32 layer has it.
+        return float(np.float32(value))
     return value

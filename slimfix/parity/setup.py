@@ -47,6 +47,22 @@ class Setup:
         return tuple(tensor for tensor, made in outputs if made.dtype.startswith("float"))
 
     @functools.cached_property
+    def called(self) -> dict[str, str]:
+        """The model's own name of each planned batch norm that it calls otherwise.
+
+        Its weights tell which it is; and what it gives is what the original's gives, for no
+        activation is a part of it. Else a saturated output could hide a wrong epsilon.
+        """
+        holders = {held.record.variable: held.layer for held in self.matches.held}
+        found = {
+            layer.name: holders.get(weight.variable, layer.name)
+            for layer in self.migration.plan.layers
+            for weight in layer.weights
+            if weight.name == "moving_mean"
+        }
+        return {planned: name for planned, name in found.items() if planned != name}
+
+    @functools.cached_property
     def network(self) -> TrainedNetwork:
         """The original in training mode."""
         migration = self.migration

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Iterator, Mapping
+from typing import Any, Collection, Iterator, Mapping
 
 import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.migration.build import layers_by_name
 from slimfix.parity.compare import SAME_FUNCTION, relative_error
 from slimfix.parity.diagnosis.decay import diagnose_statistic
 from slimfix.parity.layout import as_variable, whole
@@ -37,6 +38,12 @@ _DEBIASED = (
 _IN_FLOAT32 = "the original subtracts in float32 to get the decay that it debiases with"
 
 
+_KEPT = (
+    "the original never updates it; Keras's layer was run with trainable=False, which is to be set "
+    "before training"
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Moved:
     """The statistics after one step on some inputs, both sides in float64.
@@ -45,11 +52,13 @@ class Moved:
       original: value by variable name, as the update ops left it; only what they moved.
       keras: by layer name, the copy of the layer that trained.
       elements: by variable name of a moving_variance, the elements of a channel in the batch.
+      in_inference: names of the Keras layers that the original never trains.
     """
 
     original: Mapping[str, np.ndarray]
     keras: Mapping[str, Any]
     elements: Mapping[str, int]
+    in_inference: Collection[str] = ()
 
 
 def compare_statistics(
@@ -63,12 +72,16 @@ def compare_statistics(
         if layer.mode != "inference"
         for name in layer.statistics
     }
+    by_name = layers_by_name(setup.model)
     rows: list[StatisticParity] = []
     diagnosis = None
     for held, row in zip(_statistics(setup), describe_statistics(setup)):
         layer = layers.get(held.record.variable)
         values = _values(setup, moved, held)
-        rows.append(_compare(setup, row, layer, values, moved.elements.get(row.variable)))
+        row = _compare(setup, row, layer, values, moved.elements.get(row.variable))
+        if held.layer in moved.in_inference and by_name[held.layer].trainable:
+            row = dataclasses.replace(row, verdict=Verdict.EXPLAINED, reason=_KEPT)
+        rows.append(row)
         if rows[-1].verdict is Verdict.DIFFERENT and diagnosis is None:
             diagnosis = _diagnose(rows[-1], layer, values)
     return rows, diagnosis
@@ -126,9 +139,12 @@ def _compare(
     if error <= SAME_FUNCTION:
         return row
     if layer is not None and _is_moved_twice(setup, layer):
-        reason = "several calls update it in one step, in an order that the original leaves open"
+        reason = (
+            "not compared after the step: several calls update it, in an order that the original "
+            "leaves open"
+        )
         return dataclasses.replace(
-            row, unexplained_error=0.0, verdict=Verdict.EXPLAINED, reason=reason
+            row, unexplained_error=None, verdict=Verdict.EXPLAINED, reason=reason
         )
     explanations = _explain(setup, layer, row.variable, values.before, keras, elements)
     errors = {reason: relative_error(value, original) for reason, value in explanations}

@@ -62,6 +62,7 @@ def compare_training(
         recording.training if recording else {},
         (single, double),
         progress,
+        setup.called,
     )
     original = _step(graph, inputs)
     elements = {
@@ -73,7 +74,7 @@ def compare_training(
     if recording:
         rerun = _step(setup.training_graph(inputs, float64=False), inputs)
         wrong += _find_wrong(recording.statistics, original, rerun)
-    moved = Moved(original, double.copies(), elements)
+    moved = Moved(original, double.copies(), elements, in_inference)
     return TrainingForward(rows, *compare_statistics(setup, moved), wrong)
 
 

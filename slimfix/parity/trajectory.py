@@ -14,7 +14,7 @@ from slimfix.errors import UsageError, explain
 from slimfix.network.trainable import find_trainable
 from slimfix.parity import compare
 from slimfix.parity.layout import as_variable, whole
-from slimfix.parity.replica import Replica, check_backend
+from slimfix.parity.replica import Replica
 from slimfix.parity.result import StepParity, TrajectoryParity, Verdict
 from slimfix.parity.setup import Setup
 from slimfix.progress import show_progress
@@ -64,7 +64,6 @@ def compare_trajectories(
       progress: whether to draw a bar; None for where standard error is a terminal.
     Raises: UsageError: the original's training diverges.
     """
-    check_backend()
     first, optimizer = course.batches[0], course.optimizer
     _check_trains(setup)
     originals = [setup.training_graph(first, float64, optimizer) for float64 in (True, False)]

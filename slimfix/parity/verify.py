@@ -19,9 +19,10 @@ from slimfix.parity import keras_side
 from slimfix.parity.data import Data, choose_course, choose_data, draw_cotangents
 from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, rounding_cause
 from slimfix.parity.gradients import compare_gradients
-from slimfix.parity.keras_inputs import check_signature
+from slimfix.parity.keras_inputs import as_functional, check_signature
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.matching import match_weights
+from slimfix.parity.replica import check_backend
 from slimfix.parity.result import (
     LayerParity,
     Level,
@@ -89,8 +90,7 @@ def diff_parity(
         another number of tensors.
       UsageError: the inputs cannot be those of the network; or it computes no finite number for
         them.
-      UnsupportedEnvironmentError: L3 or L4 is asked for where Keras runs on another backend than
-        TensorFlow.
+      UnsupportedEnvironmentError: Keras runs on another backend than TensorFlow.
     """
     request = Request(levels, recording, **more)
     if isinstance(model, (str, os.PathLike)):
@@ -104,6 +104,8 @@ def diff_parity(
 
 
 def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
+    check_backend()
+    model = as_functional(model)
     check_signature(model, migration)
     recording = request.recording
     data = choose_data(migration, request.data, recording)
@@ -120,6 +122,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
         setup.for_keras(data.inference),
         recording.tensors if recording else {},
         progress=request.progress,
+        called=setup.called,
     )
     _check_recording(recording, wrong)
     rows = _with_causes(model, rows)
@@ -148,6 +151,9 @@ def _with_training(
 ) -> ParityResult:
     """Returns a result with those of levels L2 to L4 that were asked for."""
     recording, batch = request.recording, data.batches[0]
+    _check_recorded_outputs(setup, request)
+    if any(tuple(held.weight.shape) != held.record.shape for held in setup.matches.held):
+        return result  # Level L0 has failed: there is no common ground to train on.
     if Level.TRAINING in request.levels:
         training = compare_training(setup, batch, recording, request.progress)
         _check_recording(recording, training.wrong)
@@ -172,6 +178,30 @@ def _with_training(
         _check_recording(recording, wrong)
         result = dataclasses.replace(result, trajectory=trajectory)
     return result
+
+
+def _check_recorded_outputs(setup: Setup, request: Request) -> None:
+    """Raises UsageError where gradients or steps were recorded of other outputs."""
+    recording = request.recording
+    if recording is None:
+        return
+    recorded: dict[Level, Iterable[str]] = {}
+    if recording.gradients:
+        recorded[Level.GRADIENTS] = recording.cotangents
+    if recording.trajectory:
+        recorded[Level.TRAJECTORY] = recording.trajectory.targets
+    for level, outputs in recorded.items():
+        if level in request.levels and set(outputs) != set(setup.floating_outputs):
+            raise UsageError(
+                explain(
+                    f"Recording '{recording.path}' holds {level.value} of other outputs",
+                    [
+                        f"recorded: {', '.join(sorted(outputs)) or 'none'}",
+                        f"wanted: {', '.join(sorted(setup.floating_outputs)) or 'none'}",
+                    ],
+                    fix="name the recorded ones with outputs (--outputs), or leave the level out.",
+                )
+            )
 
 
 def _course(setup: Setup, data: Data, request: Request) -> Course:

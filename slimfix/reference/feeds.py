@@ -30,6 +30,27 @@ class Feeds:
     batches: Sequence[Data]
 
 
+def read_data(path: str) -> np.ndarray | Data:
+    """Returns the arrays of an .npz file by name, or the only one of an .npy file.
+
+    Raises: UsageError: it is none of these.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except Exception as error:  # np.load raises many kinds for a damaged file.
+        raise UsageError(
+            explain(
+                f"Cannot read arrays from '{path}'",
+                [f"{type(error).__name__}: {error}".splitlines()[0]],
+                fix="write it with numpy.savez(path, **{'images': images}).",
+            )
+        ) from error
+
+
 def read_specs(view: GraphView, inputs: Sequence[str]) -> list[InputSpec]:
     """Returns what a graph takes at its inputs."""
     import tensorflow.compat.v1 as tf

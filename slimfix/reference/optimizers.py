@@ -47,7 +47,7 @@ def check_optimizer(kind: str, learning_rate: float) -> Optimizer:
     if kind not in KINDS:
         raise UsageError(f"optimizer is '{kind}'; want one of {', '.join(KINDS)}")
     is_number = isinstance(learning_rate, (int, float)) and np.isfinite(learning_rate)
-    if not is_number or not learning_rate > 0:
+    if not is_number or not as_float32(learning_rate) > 0:
         raise UsageError(f"learning_rate is {learning_rate!r}; want a positive number")
     return Optimizer(kind, learning_rate)
 

@@ -418,7 +418,6 @@ def test_two_outputs_in_another_order_are_different(graph, saved):
     assert found == {Level.WEIGHTS: True, **dict.fromkeys(wrong, False)}
 
 
-@pytest.mark.xfail(strict=True, reason="planned as frozen: the planner does not know its parts")
 def test_variables_in_parts(graph, saved):
     import tensorflow.compat.v1 as tf
 
@@ -494,7 +493,7 @@ def test_a_model_with_names_of_its_own_is_proved_at_every_level(good, recording,
     assert result.weights.compared == 19
     assert counts[Level.WEIGHTS] == 19 + result.settings.compared
     assert counts[Level.GRADIENTS] == 14
-    assert counts[Level.TRAINING] == 1 + 6  # The output, and the statistics.
+    assert counts[Level.TRAINING] == 1 + 3 + 6  # The output, the batch norms, the statistics.
     assert result.settings.different == ()
 
 

@@ -274,4 +274,4 @@ def test_other_backends_are_refused(monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
     with pytest.raises(UnsupportedEnvironmentError) as caught:
         replicas.check_backend()
-    assert "L3 and L4 need Keras's TensorFlow backend; it is jax" in str(caught.value)
+    assert "The proof needs Keras's TensorFlow backend; it is jax" in str(caught.value)

@@ -153,6 +153,6 @@ def test_no_layer_of_a_planned_kind(graph, net, diagnose):
 
     diagnosis = diagnose(case, run_eagerly(build))
     assert diagnosis.fitting == ()
-    assert diagnosis.layer == "bn"
+    assert diagnosis.layer == "last"
     assert diagnosis.trials
     assert not any(trial.hypothesis.startswith("'last'") for trial in diagnosis.trials)
