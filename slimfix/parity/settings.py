@@ -67,8 +67,8 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
                 different.append(f"'{name}' {key}: planned {value!r}; saved {actual!r}")
     if has_names_of_its_own:
         return SettingsParity(compared, tuple(different))
-    inputs = {tensor.name for tensor in model.inputs}
-    extra = [n for n in layers if n not in planned and n not in inputs and not _is_planned(plan, n)]
+    own = {n: layer for n, layer in layers.items() if type(layer).__name__ != "InputLayer"}
+    extra = [name for name in own if name not in planned and not _is_planned(plan, name)]
     different += [f"'{name}' ({type(layers[name]).__name__}): not planned" for name in extra]
     return SettingsParity(compared + len(extra), tuple(different))
 
