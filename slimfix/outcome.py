@@ -16,6 +16,9 @@ from slimfix.report.summary import describe_verdict
 JSON_FILE = "parity.json"
 HTML_FILE = "parity.html"
 
+# Of the verdict, in an error: what failed comes first.
+_SENTENCES = 2
+
 # Older ones forget the names of some operations in a saved model.
 _OLDEST_KERAS = (3, 12)
 
@@ -85,20 +88,24 @@ def sha256_of(path: str) -> str:
     return digest.hexdigest()
 
 
-def parity_error(headline: str, result: MigrationResult) -> ParityError:
+def parity_error(headline: str, result: MigrationResult, is_ours: bool) -> ParityError:
     """Returns the error of a proof that failed, with its result.
 
     Args:
       headline: what that means, a full sentence.
       result: of the proof.
+      is_ours: whether slimfix made the model just now.
     """
     error = ParityError(
         explain(
-            f"{headline} " + " ".join(describe_verdict(result)),
+            f"{headline} " + " ".join(describe_verdict(result)[:_SENTENCES]),
             _items(result.parity),
-            cause=_cause(result.parity),
-            fix="report it with the graph's nodes around that layer, if slimfix made the model; "
-            "else mend the model there.",
+            cause=_cause(result.parity, is_ours),
+            fix="report it with the graph's nodes around that layer; leave the layer out with "
+            "--inputs or --outputs until then."
+            if is_ours
+            else "mend the model there; if slimfix made it, report it with the graph's nodes "
+            "around that layer.",
         )
     )
     error.result = result
@@ -131,7 +138,7 @@ def _items(parity: ParityResult) -> list[str]:
     return items
 
 
-def _cause(parity: ParityResult) -> str:
+def _cause(parity: ParityResult, is_ours: bool) -> str:
     fitting = parity.diagnosis.fitting if parity.diagnosis else ()
     if parity.diagnosis and fitting:
         found = "; ".join(trial.hypothesis for trial in fitting)
@@ -144,6 +151,8 @@ def _cause(parity: ParityResult) -> str:
             "one step agrees in all but the loss or the optimizer: a penalty (slim's "
             "l2_regularizer(s) is Keras's L2(s / 2)), or what is trained."
         )
+    if failed is Level.INFERENCE and not is_ours:
+        return "its inputs agree, so that it is that layer; nothing that was tried on it fits."
     if failed is Level.INFERENCE:
         return (
             "a fault in the converter of the first layer, since its inputs agree: slimfix's, or "

@@ -112,7 +112,7 @@ def migrate(
         parity = diff_parity(model_path, migration, recorded)
         if not parity.passed:
             headline = "The migrated model is not the original network; no model was written."
-            raise parity_error(headline, build_result(migration, parity, {}, {}))
+            raise parity_error(headline, build_result(migration, parity, {}, {}), is_ours=True)
         sha256 = {
             name: sha256_of(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
         }

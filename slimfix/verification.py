@@ -132,7 +132,7 @@ def verify_parity(
             _write(os.path.join(folder, JSON_FILE), format_json(result))
             _write(os.path.join(folder, HTML_FILE), format_html(result))
     if not parity.passed:
-        raise parity_error("The model is not the original network.", result)
+        raise parity_error("The model is not the original network.", result, is_ours=False)
     return result
 
 

@@ -89,7 +89,7 @@ class Ruler:
         if self._is_exact:
             return _NONE if np.array_equal(values, reference) else _BEYOND
         values, reference = np.atleast_1d(values), self._wide
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             difference = np.subtract(values, reference, dtype=np.float64)
         np.abs(difference, out=difference)
         worst = difference.max(axis=self._over)
@@ -98,7 +98,8 @@ class Ruler:
             worst = difference.max(axis=self._over)
             if not np.all(np.isfinite(worst)):
                 return _BEYOND
-        spacing = np.spacing(self._scale.astype(np.float32)).astype(np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            spacing = np.spacing(self._scale.astype(np.float32)).astype(np.float64)
         return Error(_worst_share(worst, self._scale), _worst_share(worst, spacing))
 
 

@@ -81,7 +81,7 @@ def compare_trajectories(
             given, turned = setup.for_keras(batch), setup.outputs_for_keras(targets)
             exact, own = (run.train(batch, targets) for run in runs)
             double, single = (trainer.train(given, turned) for trainer in trainers)
-            _check_finite(step, exact)
+            _check_finite(step, exact, own)
             recorded = None if course.losses is None else float(course.losses[step])
             worst = weights.compare([run.read(weights.variables) for run in runs])
             steps.append(judge.step(exact, (double, own, single), recorded, worst))
@@ -267,12 +267,13 @@ def _share(value: float, exact: float) -> float:
     return error if math.isfinite(error) else math.inf
 
 
-def _check_finite(step: int, loss: float) -> None:
-    """Where the loss is infinite, nothing can be compared any more."""
-    if not math.isfinite(loss):
+def _check_finite(step: int, exact: float, own: float) -> None:
+    """Where the original's loss is infinite, in float64 or in float32, nothing can be compared."""
+    if not math.isfinite(exact) or not math.isfinite(own):
         raise UsageError(
             explain(
-                f"Nothing can be proved: the loss of step {step + 1} is {loss} in the original",
+                f"Nothing can be proved: the loss of step {step + 1} is {exact} in the original, "
+                f"and {own} in float32",
                 cause="the training diverges.",
                 fix="choose a smaller learning_rate (--learning_rate), or fewer steps (--steps).",
             )

@@ -34,25 +34,6 @@ def micro():
 
 
 @pytest.fixture
-def saved(graph, tmp_path):
-    """Saves the default graph with distinct values; gives the checkpoint prefix."""
-    import tensorflow.compat.v1 as tf
-
-    def save():
-        generator = np.random.default_rng(7)
-        with tf.Session(graph=graph) as session:
-            for variable in tf.global_variables():
-                shape = variable.shape.as_list()
-                value = generator.uniform(0.25, 1.75, shape) * generator.choice([-1, 1], shape)
-                if "variance" in variable.op.name:
-                    value = np.abs(value)
-                session.run(variable.initializer, {variable.initializer.inputs[1]: value})
-            return tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
-
-    return save
-
-
-@pytest.fixture
 def set_up():
     """Puts a model, or the migrated one, beside the network that it is to be."""
 
