@@ -139,11 +139,12 @@ def _items(parity: ParityResult) -> list[str]:
 
 
 def _cause(parity: ParityResult, is_ours: bool) -> str:
+    differs = parity.weights.different or parity.settings.different
     fitting = parity.diagnosis.fitting if parity.diagnosis else ()
-    if parity.diagnosis and fitting:
+    if parity.diagnosis and fitting and not (is_ours and differs):
         found = "; ".join(trial.hypothesis for trial in fitting)
         return f"at '{parity.diagnosis.layer}': {found}."
-    if parity.weights.different or parity.settings.different:
+    if differs:
         return "weights or settings were lost or changed on the way into the Keras model."
     failed = next((level.level for level in parity.levels if not level.passed), Level.INFERENCE)
     if failed is Level.TRAJECTORY:

@@ -141,7 +141,7 @@ BAD_INPUTS = {
     "size": (["--output=r.npz", "--input_shape=big"], "--input_shape has 'big'"),
     "no data": (
         [f"--checkpoint={DIGITS}", "--output=r.npz", "--data=none.npz"],
-        "Cannot read arrays from 'none.npz':\n  [Errno 2]",
+        "Cannot read arrays from 'none.npz':\n  FileNotFoundError: [Errno 2]",
     ),
     "evaluation": (
         [

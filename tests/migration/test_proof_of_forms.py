@@ -67,7 +67,7 @@ def test_channels_first(graph, prove, spatial_output):
     migration, result = prove(outputs="end:0")
     assert result.passed
     assert "x:0" in migration.function.permutations
-    assert result.samples == 2
+    assert result.samples == 16
 
 
 def test_images_of_any_size_are_drawn_as_large_as_the_graph_wants(graph, prove):

@@ -21,5 +21,5 @@ def test_the_list_of_trainable_variables(graph, trainable, found):
 def test_a_graph_without_collections_does_not_say(graph):
     import tensorflow.compat.v1 as tf
 
-    tf.get_variable("a", [2], collections=[])
+    tf.get_variable("a", [2], collections=[], trainable=False)
     assert find_trainable(tf.train.export_meta_graph(graph=graph)) is None

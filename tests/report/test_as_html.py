@@ -285,7 +285,7 @@ def test_strip_of_levels(passing, trained):
         "L1 inference, layer by layer degraded 6 layers, worst float64 error 2.3e-15",
         "L2 training mode, one step explained 6 layers and statistics, worst float64 error 3.4e-15",
         "L3 gradients equivalent 3 gradients, worst float64 error 3.7e-15",
-        "L4 many optimizer steps equivalent 20 steps, worst float64 error 2.2e-14",
+        "L4 many optimizer steps equivalent 20 steps, worst float64 error 4.2e-14",
     ]
     assert strip(passing)[2:] == [
         "L2 training mode, one step not run",

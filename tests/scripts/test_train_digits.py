@@ -31,7 +31,8 @@ def test_trains_saves_and_says_what_comes_next(tmp_path):
     printed = run_script(tmp_path)
     prefix = str(tmp_path / "model.ckpt-1000")
     accuracy = re.search(r"test accuracy with the moving statistics: ([\d.]+)%", printed)
-    assert float(accuracy.group(1)) > 97
+    # 96.4 to 98.9, by seed and processor; 42 where the statistics stand still.
+    assert float(accuracy.group(1)) > 95
     assert f"checkpoint: {prefix}\n" in printed
     assert f"next: slimfix migrate --checkpoint={prefix} --output_dir={tmp_path}" in printed
     stored = dict(tf.train.list_variables(prefix))
