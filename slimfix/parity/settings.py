@@ -5,7 +5,7 @@ Inference cannot tell a wrong momentum, dropout rate or regularizer: no output s
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
     has_names_of_its_own = bool(planned) and not planned.keys() & layers.keys()
     has_names_of_its_own |= any(held.layer not in planned for held in matches.held)
     if has_names_of_its_own:
-        of_training = _compare_training(layers, plan, matches)
+        of_training = _compare_training(model, plan, matches)
         compared, different = of_training.compared, list(of_training.different)
         planned = {name: record for name, record in planned.items() if name in layers}
     dtype = layer_dtype(plan)
@@ -73,30 +73,29 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
     return SettingsParity(compared + len(extra), tuple(different))
 
 
-def _compare_training(
-    layers: Mapping[str, Any], plan: ModelPlan, matches: Matches
-) -> SettingsParity:
+def _compare_training(model: Any, plan: ModelPlan, matches: Matches) -> SettingsParity:
     """Compares what decides training alone, of layers whose names are their own."""
-    holders = {held.record.variable: held.layer for held in matches.held}
+    leaves = list(_leaves(model.layers))
+    owners = {id(weight): leaf for leaf in leaves for weight in leaf.weights}
+    holders = {held.record.variable: owners.get(id(held.weight)) for held in matches.held}
     compared = 0
     different: list[str] = []
     for record in plan.layers:
-        name = next((holders[w.variable] for w in record.weights if w.variable in holders), None)
-        if name is None or name == record.name:
+        layer = next((holders[w.variable] for w in record.weights if w.variable in holders), None)
+        if layer is None or layer.name == record.name:
             continue
         wanted = {"trainable": True, **record.config}
-        found = layers[name].get_config()
+        found = layer.get_config()
         for key in dict.fromkeys([*wanted, *found]):
             if key in _OF_TRAINING or key.endswith((_REGULARIZER, "_constraint")):
                 compared += 1
                 planned, actual = wanted.get(key), found.get(key)
                 if _plain(planned, key) != _plain(actual, key):
-                    different.append(f"'{name}' {key}: planned {planned!r}; model {actual!r}")
+                    line = f"'{layer.name}' {key}: planned {planned!r}; model {actual!r}"
+                    different.append(line)
     wanted_drops = [r.config for r in plan.layers if "rate" in r.config]
     found_drops = [
-        layer.get_config()
-        for layer in layers.values()
-        if getattr(layer, "seed_generator", None) is not None
+        leaf.get_config() for leaf in leaves if getattr(leaf, "seed_generator", None) is not None
     ]
     pairs = [sorted(map(_drop_text, drops)) for drops in (wanted_drops, found_drops)]
     compared += len(pairs[0])
@@ -106,9 +105,20 @@ def _compare_training(
     return SettingsParity(compared, tuple(different))
 
 
+def _leaves(layers: Iterable[Any]) -> Iterator[Any]:
+    """Yields the layers of a model, those of models in it in their place."""
+    for layer in layers:
+        inner = getattr(layer, "layers", None)
+        if inner:
+            yield from _leaves(inner)
+        else:
+            yield layer
+
+
 def _drop_text(config: Mapping[str, Any]) -> str:
     shape = config.get("noise_shape")
-    return f"rate {config.get('rate', config.get('stddev'))}" + (f" on {shape}" if shape else "")
+    rate = np.float32(config.get("rate", config.get("stddev", 0.0)))
+    return f"rate {rate}" + (f" on {tuple(shape)}" if shape else "")
 
 
 def _is_planned(plan: ModelPlan, name: str) -> bool:

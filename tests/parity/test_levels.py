@@ -588,6 +588,8 @@ def test_models_by_hand_are_proved(micro, tmp_path):
         wrong = {level.level: level.passed for level in result.levels if not level.passed}
         # A dropout that slim does not have is told, and drops nothing in the proof.
         assert wrong == ({Level.WEIGHTS: False} if build is nested else {}), build.__name__
+        told = ("dropouts: planned none; model rate 0.5",) if build is nested else ()
+        assert result.settings.different == told
     with pytest.raises(UsageError, match="The model is a NoneType; want a functional"):
         diff_parity(None, migration)
 
