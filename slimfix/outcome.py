@@ -10,11 +10,13 @@ from typing import Mapping
 from slimfix.errors import ParityError, UnsupportedEnvironmentError, explain
 from slimfix.migration import Migration
 from slimfix.parity import Level, ParityResult, Verdict
+from slimfix.report.as_html import format_html
+from slimfix.report.as_json import format_json
 from slimfix.report.result import MigrationResult
 from slimfix.report.summary import describe_verdict
 
-JSON_FILE = "parity.json"
-HTML_FILE = "parity.html"
+_JSON_FILE = "parity.json"
+_HTML_FILE = "parity.html"
 
 # Of the verdict, in an error: what failed comes first.
 _SENTENCES = 2
@@ -77,6 +79,26 @@ def _checksums_of_source(migration: Migration) -> dict[str, str]:
     found = [f"{migration.checkpoint.prefix}.index", *sorted(glob.glob(f"{prefix}.data-*"))]
     found += [migration.checkpoint.prefix, migration.meta]  # V1, or a frozen graph, is one file.
     return {path: sha256_of(path) for path in dict.fromkeys(found) if os.path.isfile(path)}
+
+
+def report_files(output_dir: str) -> dict[str, str]:
+    """Returns what each file of a report is, by its path."""
+    return {
+        os.path.join(output_dir, _JSON_FILE): "parity report for programs",
+        os.path.join(output_dir, _HTML_FILE): "parity report for people",
+    }
+
+
+def write_report(folder: str, result: MigrationResult) -> None:
+    """Writes the report of a proof, for programs and for people."""
+    write_text(os.path.join(folder, _JSON_FILE), format_json(result))
+    write_text(os.path.join(folder, _HTML_FILE), format_html(result))
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a file in UTF-8."""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def sha256_of(path: str) -> str:

@@ -15,16 +15,15 @@ from slimfix.migration.ledger import close_books
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
 from slimfix.outcome import (
-    HTML_FILE,
-    JSON_FILE,
     build_result,
     check_environment,
     parity_error,
+    report_files,
     sha256_of,
+    write_report,
+    write_text,
 )
 from slimfix.parity import diff_parity, read_recording
-from slimfix.report.as_html import format_html
-from slimfix.report.as_json import format_json
 from slimfix.report.migration_json import format_migration_json
 from slimfix.report.result import MigrationResult
 from slimfix.source import About, check_source, format_source
@@ -119,9 +118,8 @@ def migrate(
         checksums = {os.path.join(output_dir, MODEL_FILE): sha256[MODEL_FILE]}
         result = build_result(migration, parity, _files(output_dir, migration), checksums)
         text = format_migration_json(migration, account, sha256, parity.versions)
-        _write(os.path.join(folder, ACCOUNT_FILE), text)
-        _write(os.path.join(folder, JSON_FILE), format_json(result))
-        _write(os.path.join(folder, HTML_FILE), format_html(result))
+        write_text(os.path.join(folder, ACCOUNT_FILE), text)
+        write_report(folder, result)
     return result
 
 
@@ -135,7 +133,7 @@ def _write_source(migration: Migration, folder: str) -> None:
     about = About(migration.checkpoint.prefix, migration.model.name, WEIGHTS_FILE)
     source = format_source(migration.plan, about)
     run_eagerly(check_source, source, migration.model, weights_path)
-    _write(os.path.join(folder, SOURCE_FILE), source)
+    write_text(os.path.join(folder, SOURCE_FILE), source)
 
 
 def _files(output_dir: str, migration: Migration) -> dict[str, str]:
@@ -146,11 +144,5 @@ def _files(output_dir: str, migration: Migration) -> dict[str, str]:
         os.path.join(output_dir, WEIGHTS_FILE): "its weights alone",
         os.path.join(output_dir, SOURCE_FILE): "Keras source that builds it",
         os.path.join(output_dir, ACCOUNT_FILE): "what became of every variable",
-        os.path.join(output_dir, JSON_FILE): "parity report for programs",
-        os.path.join(output_dir, HTML_FILE): "parity report for people",
+        **report_files(output_dir),
     }
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)

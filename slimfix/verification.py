@@ -14,20 +14,18 @@ from slimfix.migration.eager import run_eagerly
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
 from slimfix.outcome import (
-    HTML_FILE,
-    JSON_FILE,
     build_result,
     check_environment,
     parity_error,
+    report_files,
     sha256_of,
+    write_report,
 )
 from slimfix.parity import Level, Recording, diff_parity, read_recording
 from slimfix.parity.keras_inputs import as_functional
 from slimfix.parity.keras_side import load_model
 from slimfix.pipeline import ACCOUNT_FILE, MODEL_FILE
 from slimfix.reference.optimizers import check_optimizer
-from slimfix.report.as_html import format_html
-from slimfix.report.as_json import format_json
 from slimfix.report.result import MigrationResult
 
 
@@ -125,12 +123,11 @@ def verify_parity(
     checksums = {path: sha256_of(path)} if path else {}
     if recording:
         checksums[os.fspath(recording)] = sha256_of(os.fspath(recording))
-    files = _name_files(output_dir)
+    files = {} if output_dir is None else report_files(os.fspath(output_dir))
     result = build_result(migration, parity, files, checksums)
     if output_dir is not None:
         with new_folder(os.fspath(output_dir)) as folder:
-            _write(os.path.join(folder, JSON_FILE), format_json(result))
-            _write(os.path.join(folder, HTML_FILE), format_html(result))
+            write_report(folder, result)
     if not parity.passed:
         raise parity_error("The model is not the original network.", result, is_ours=False)
     return result
@@ -217,17 +214,3 @@ def _load(path: str) -> Any:
                 fix="load it yourself and give the keras.Model to slimfix.verify_parity.",
             )
         ) from error
-
-
-def _name_files(output_dir: str | os.PathLike[str] | None) -> dict[str, str]:
-    if output_dir is None:
-        return {}
-    return {
-        os.path.join(output_dir, JSON_FILE): "parity report for programs",
-        os.path.join(output_dir, HTML_FILE): "parity report for people",
-    }
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
