@@ -15,24 +15,24 @@ __version__ = "0.1.0.dev0"
 _PUBLIC = {
     "slim": "slimfix.compat",
     "enable_slim": "slimfix.compat",
-    "create_train_op": "slimfix.graph.train_op",
-    "with_update_ops": "slimfix.graph.train_op",
-    "verify_train_op": "slimfix.graph.update_ops",
-    "BatchNormHook": "slimfix.graph.hook",
-    "build_saver": "slimfix.graph.saver",
-    "verify_checkpoint": "slimfix.graph.checkpoint_proof",
-    "restore": "slimfix.graph.restore",
+    "create_train_op": "slimfix.training.train_op",
+    "with_update_ops": "slimfix.training.train_op",
+    "verify_train_op": "slimfix.training.update_ops",
+    "BatchNormHook": "slimfix.watching.hook",
+    "build_saver": "slimfix.saving.saver",
+    "verify_checkpoint": "slimfix.saving.checkpoint_proof",
+    "restore": "slimfix.restoring.restore",
     "find_batch_norm_layers": "slimfix.graph.layers",
     "freeze_batch_norm": "slimfix.freezing",
-    "recalibrate": "slimfix.graph.recalibration.session",
-    "recalibrate_checkpoint": "slimfix.graph.recalibration.from_files",
+    "recalibrate": "slimfix.recalibration.session",
+    "recalibrate_checkpoint": "slimfix.recalibration.from_files",
     "record": "slimfix.reference.record",
     "SlimfixError": "slimfix.errors",
 }
 # These need Keras 3, and so Python 3.10.
 _KERAS_3 = {
-    "migrate": "slimfix.pipeline",
-    "verify_parity": "slimfix.verification",
+    "migrate": "slimfix.migrating",
+    "verify_parity": "slimfix.verifying",
     "SlimBatchNormalization": "slimfix.layers.batch_norm",
 }
 _HAS_KERAS_3 = sys.version_info >= (3, 10)

@@ -76,3 +76,12 @@ def saved(graph, tmp_path):
             return tf.train.Saver().save(session, str(tmp_path / "model.ckpt"))
 
     return save
+
+
+@pytest.fixture
+def session(graph):
+    """A session of the fresh graph."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Session(graph=graph) as opened:
+        yield opened

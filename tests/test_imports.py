@@ -22,7 +22,13 @@ ALLOWED = {
     "compat": BASE,
     "checkpoint": BASE,
     "graphdef": BASE,
-    "graph": BASE | {"progress", "scopes", "compat", "checkpoint", "graphdef"},
+    "graph": BASE | {"scopes", "graphdef"},
+    "training": BASE | {"scopes", "compat", "graphdef", "graph"},
+    "watching": BASE | {"scopes", "graphdef", "graph", "training"},
+    "restoring": BASE | {"scopes", "checkpoint", "graphdef", "graph"},
+    "saving": BASE | {"scopes", "checkpoint", "graphdef", "graph", "restoring"},
+    "recalibration": BASE
+    | {"progress", "scopes", "compat", "checkpoint", "graphdef", "graph", "restoring", "saving"},
     "network": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
     "reference": BASE | {"progress", "checkpoint", "graphdef", "network"},
     "flags": BASE | {"scopes", "checkpoint"},
@@ -31,13 +37,14 @@ ALLOWED = {
     "parity": BASE | {"progress", "checkpoint", "graphdef", "network", "migration", "reference"},
     "source": BASE | {"migration"},
     "report": BASE | {"progress", "network", "migration", "parity", "reference"},
-    "outcome": BASE | {"migration", "parity", "report"},
-    "pipeline": BASE | {"folder", "network", "migration", "parity", "report", "source", "outcome"},
-    "verification": BASE
-    | {"folder", "network", "migration", "reference", "parity", "report", "layers", "outcome"}
-    | {"pipeline"},
+    "environment": BASE,
+    "migrating": BASE
+    | {"folder", "network", "migration", "parity", "report", "source", "environment"},
+    "verifying": BASE
+    | {"folder", "network", "migration", "reference", "parity", "report", "layers", "environment"}
+    | {"migrating"},
     "commands": BASE
-    | {"progress", "checkpoint", "pipeline", "report", "compat", "graph", "reference"},
+    | {"progress", "checkpoint", "migrating", "report", "compat", "recalibration", "reference"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
 LEGACY = {
@@ -50,6 +57,11 @@ LEGACY = {
     "checkpoint",
     "graphdef",
     "graph",
+    "training",
+    "watching",
+    "saving",
+    "restoring",
+    "recalibration",
     "flags",
     "freezing",
     "network",
@@ -59,7 +71,7 @@ LEGACY = {
 
 
 def room_of(path):
-    """'slimfix/graph/saver.py' lies in the room 'graph', 'slimfix/errors.py' in 'errors'."""
+    """'slimfix/saving/saver.py' lies in the room 'saving', 'slimfix/errors.py' in 'errors'."""
     parts = path.relative_to(PACKAGE).parts
     return parts[0] if len(parts) > 1 else parts[0][: -len(".py")]
 
@@ -141,7 +153,7 @@ def private_imports(tree):
 
 # A session hook must be a subclass of TensorFlow's, a layer one of Keras's; these modules load when
 # their names are first used.
-LOADS_ON_FIRST_USE = {PACKAGE / "graph" / "hook.py", PACKAGE / "layers" / "batch_norm.py"}
+LOADS_ON_FIRST_USE = {PACKAGE / "watching" / "hook.py", PACKAGE / "layers" / "batch_norm.py"}
 
 
 def heavy_at_the_top(tree):

@@ -57,13 +57,13 @@ def run(values: flags.FlagValues) -> int:
     """Recalibrates and prints the report; raises SlimfixError where it fails."""
     require(values, ("checkpoint", "data", "output"), USAGE)
     from slimfix.checkpoint.writer import check_prefix_is_free
-    from slimfix.graph.recalibration.arrays import read_arrays
+    from slimfix.recalibration.arrays import read_arrays
 
     check_prefix_is_free(values.output)
     data = read_arrays(values.data)
     test_data = read_arrays(values.test_data) if values.test_data else None
     quiet.import_tensorflow()
-    from slimfix.graph.recalibration.from_files import recalibrate_checkpoint
+    from slimfix.recalibration.from_files import recalibrate_checkpoint
 
     result = recalibrate_checkpoint(
         checkpoint=values.checkpoint,

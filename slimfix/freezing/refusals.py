@@ -7,8 +7,8 @@ from typing import Any, Collection, Iterable, Sequence
 from slimfix import names
 from slimfix.errors import FreezeError, UsageError, count, explain
 from slimfix.freezing.update_paths import find_update_paths, is_forced, last_of
+from slimfix.graph.hidden_calls import explain_hidden_calls
 from slimfix.graph.layers import op_of
-from slimfix.graph.unread import explain_unread
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_unread_nodes
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.variables import assigned_variable, trace_variable
@@ -21,7 +21,7 @@ def refuse_unread(view: GraphView) -> None:
     """Raises where function bodies may hide a batch norm."""
     unread = find_unread_nodes(view)
     if unread:
-        raise FreezeError(explain_unread("Cannot see every batch norm", view, unread))
+        raise FreezeError(explain_hidden_calls("Cannot see every batch norm", view, unread))
 
 
 def refuse_empty(found: Collection[Any], where: str) -> None:

@@ -27,8 +27,8 @@ from slimfix.migration.planner import Planner, layer_name, plan_model
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
 from slimfix.network.checks import check_inference
-from slimfix.network.fed import read_fed
 from slimfix.network.inference import BATCH_NORM
+from slimfix.network.input_types import read_input_type
 from slimfix.network.reading import read_network
 from slimfix.network.resolve import Resolved
 from slimfix.network.signature import Signature
@@ -122,7 +122,7 @@ def plan_migration(
     check_inference(resolved)
     layers = [layer for layer in reading.layers if layer.moving_mean in read]
     odd_values = check_statistics(view, layers, weights)
-    input_shapes = {tensor: read_fed(view, tensor) for tensor in signature.inputs}
+    input_shapes = {tensor: read_input_type(view, tensor) for tensor in signature.inputs}
     function = channels_last(analyse(resolved, weights, input_shapes))
     check_computed(signature, function)
     check_numbers(function)

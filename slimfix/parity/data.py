@@ -12,11 +12,11 @@ from slimfix.errors import UsageError, explain
 from slimfix.migration.conversion import Migration
 from slimfix.parity.trajectory import Course
 from slimfix.reference.feeds import by_tensor_name, cast, read_data, read_specs
-from slimfix.reference.fits import check_fits, find_misfits
 from slimfix.reference.inputs import InputSpec, draw_inputs
 from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.original import graph_takes
 from slimfix.reference.recording import Recording
+from slimfix.reference.recording_checks import check_recording, find_misfits
 
 _Arrays = Mapping[str, np.ndarray]
 
@@ -58,7 +58,7 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
     if recording is not None:
         if data is not None:
             raise UsageError("data and recording are two sets of inputs; give one")
-        check_fits(recording, specs, migration.function.switches)
+        check_recording(recording, specs, migration.function.switches)
         recorded = {spec.tensor: recording.inputs[spec.tensor] for spec in specs}
         trains = recording.training or recording.gradients
         return Data(recorded, [recorded] if trains else _draw_batches(migration, specs))

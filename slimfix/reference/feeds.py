@@ -10,9 +10,9 @@ import numpy as np
 from slimfix import names
 from slimfix.errors import UsageError, count, explain
 from slimfix.graphdef.view import GraphView
-from slimfix.network.fed import read_fed
-from slimfix.reference.fits import find_misfits
+from slimfix.network.input_types import read_input_type
 from slimfix.reference.inputs import SEED, InputSpec, draw_inputs
+from slimfix.reference.recording_checks import find_misfits
 
 Data = Mapping[str, np.ndarray]
 
@@ -55,7 +55,7 @@ def read_specs(view: GraphView, inputs: Sequence[str]) -> list[InputSpec]:
     """Returns what a graph takes at its inputs."""
     import tensorflow.compat.v1 as tf
 
-    fed = [(tensor, *read_fed(view, tensor)) for tensor in inputs]
+    fed = [(tensor, *read_input_type(view, tensor)) for tensor in inputs]
     return [InputSpec(tensor, shape, tf.as_dtype(dtype).name) for tensor, shape, dtype in fed]
 
 

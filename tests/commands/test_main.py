@@ -221,7 +221,7 @@ def test_a_failed_write_ends_in_one_message(slimfix, tmp_path, monkeypatch):
     def full(path, text):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("slimfix.pipeline.write_text", full)
+    monkeypatch.setattr("slimfix.migrating.write_text", full)
     code, out, err = slimfix(
         "migrate", f"--checkpoint={MICRO}/model.ckpt", f"--output_dir={tmp_path / 'out'}"
     )

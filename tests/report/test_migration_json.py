@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from slimfix.pipeline import migrate
+from slimfix.migrating import migrate
 
 
 @pytest.fixture(scope="module")

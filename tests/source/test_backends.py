@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from slimfix.pipeline import migrate
+from slimfix.migrating import migrate
 
 NETS = {
     "digits": "tests/golden/digits/good/model.ckpt",

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from slimfix import pipeline
+from slimfix import migrating
 from slimfix.errors import MigrationError
 from slimfix.migration.build import build_model
 from slimfix.source import check_source, format_source, functions
@@ -100,8 +100,8 @@ def test_a_broken_generator_leaves_no_folder(tmp_path, monkeypatch):
     def broken(plan, about):
         return format_source(plan, about).replace("        use_bias=False,\n", "", 1)
 
-    monkeypatch.setattr(pipeline, "format_source", broken)
+    monkeypatch.setattr(migrating, "format_source", broken)
     with pytest.raises(MigrationError, match="is not the migrated model: 1 difference") as caught:
-        pipeline.migrate(GOOD, str(tmp_path / "out"))
+        migrating.migrate(GOOD, str(tmp_path / "out"))
     assert "  'digits__conv1' use_bias: saved false; model.py true" in str(caught.value)
     assert os.listdir(tmp_path) == []

@@ -1,0 +1,36 @@
+"""What the graph says of a tensor that is fed: its shape and dtype."""
+
+from __future__ import annotations
+
+from slimfix import names
+from slimfix.errors import UsageError, explain
+from slimfix.graphdef.view import GraphView
+
+
+def read_input_type(view: GraphView, tensor: str) -> tuple[tuple[int | None, ...], int]:
+    """Returns the shape of an input, None for an unknown size, and its DataType number.
+
+    Raises: UsageError: the graph does not say one of them.
+    """
+    node = view.producer(tensor)
+    index = names.split_tensor_name(tensor)[1]
+    shape = node.attr("shape") if node.op.startswith("Placeholder") else None
+    for key in ("_output_shapes", "output_shapes"):
+        known = node.attr(key) or []
+        shape = shape or (known[index] if index < len(known) else None)
+    if not shape:
+        raise UsageError(
+            explain(
+                f"The graph does not say the shape of input '{tensor}'",
+                cause="it was made with an unknown rank, or it is a single number.",
+                fix="choose an input with a known rank with --inputs.",
+            )
+        )
+    for key in ("output_types", "component_types"):
+        types = node.attr(key) or []
+        if index < len(types):
+            return shape, int(types[index])
+    for key in ("dtype", "DstT", "T"):
+        if node.attr(key) is not None:
+            return shape, int(node.attr(key))
+    raise UsageError(f"The graph does not say the dtype of input '{tensor}'")

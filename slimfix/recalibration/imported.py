@@ -1,0 +1,108 @@
+"""The part of a `.meta` graph that a recalibration runs, with the checkpoint's values in it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from slimfix import names
+from slimfix.checkpoint import Checkpoint
+from slimfix.errors import CheckpointMismatchError, explain
+from slimfix.graphdef.pruning import prune
+from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
+from slimfix.graphdef.variables import VARIABLE_OPS
+from slimfix.graphdef.view import GraphView
+from slimfix.recalibration.variables import assign_variables, find_assignments
+from slimfix.scopes import format_near
+
+
+@contextlib.contextmanager
+def open_session(
+    graph_def: Any,
+    view: GraphView,
+    tensors: Sequence[str],
+    checkpoint: Checkpoint,
+    free: Sequence[str],
+) -> Iterator[tuple[Any, dict[str, str]]]:
+    """Gives a session with what some tensors need, its variables restored.
+
+    Args:
+      graph_def: GraphDef proto of the whole graph.
+      view: of it, functions not inlined.
+      tensors: tensor names.
+      checkpoint: to restore from.
+      free: further variables, which may be missing in it; they get their initial values.
+    Yields: the session, and from the name of each variable in it to the checkpoint's name for it.
+    Raises: CheckpointMismatchError: another variable is missing, or has another shape.
+    """
+    import tensorflow.compat.v1 as tf
+
+    starts = [*(names.split_tensor_name(tensor)[0] for tensor in tensors), *free]
+    variables = [
+        node.name for node in view.in_order(view.ancestors(starts)) if node.op in VARIABLE_OPS
+    ]
+    assignments = find_assignments(view, variables)
+    places = _find_places(view, variables, checkpoint)
+    values = _read_values(view, variables, checkpoint, free, places)
+    initial = [assignments[name].name for name in variables if name not in values]
+    graph = tf.Graph()
+    with graph.as_default():
+        nodes = [*starts, *(node.name for node in assignments.values())]
+        tf.import_graph_def(prune(graph_def, view, nodes), name="")
+    with tf.Session(graph=graph) as session:
+        session.run([graph.get_operation_by_name(name) for name in initial])
+        assign_variables(session, view, values)
+        yield session, {name: places[name].name if name in places else name for name in variables}
+
+
+def find_missing(view: GraphView, variables: Sequence[str], checkpoint: Checkpoint) -> list[str]:
+    """Returns those variables, by their names in the graph, that the checkpoint does not hold."""
+    places = _find_places(view, variables, checkpoint)
+    return [name for name in variables if name not in places]
+
+
+def _find_places(
+    view: GraphView, variables: Sequence[str], checkpoint: Checkpoint
+) -> dict[str, SavedAs]:
+    """Returns what the checkpoint holds of each variable, by its name in the graph."""
+    return choose_saved(variables, find_saved_names(view), checkpoint.variables)
+
+
+def _read_values(
+    view: GraphView,
+    variables: Sequence[str],
+    checkpoint: Checkpoint,
+    free: Sequence[str],
+    places: Mapping[str, SavedAs],
+) -> dict[str, np.ndarray]:
+    values = {}
+    items = []
+    for name in variables:
+        if name in places:
+            saved = places[name]
+            value = checkpoint.read(saved.name)
+            values[name] = value[saved.slices] if saved.slices else value
+            wanted = view.nodes[name].attr("shape")
+            if wanted is not None and not _fits(values[name].shape, wanted):
+                items.append(f"'{name}': graph {list(wanted)}; checkpoint {list(value.shape)}")
+        elif name not in free:
+            near = format_near(name, checkpoint.variables)
+            items.append(f"'{name}': not in the checkpoint{near}")
+    if items:
+        raise CheckpointMismatchError(
+            explain(
+                f"Cannot restore {len(items)} of {len(variables)} variables from checkpoint "
+                f"prefix '{checkpoint.prefix}'",
+                items,
+                cause="the .meta file is of another model, or the Saver left out more than moving "
+                "statistics.",
+                fix="name the .meta file that belongs to this checkpoint.",
+            )
+        )
+    return values
+
+
+def _fits(shape: Sequence[int], wanted: Sequence[int | None]) -> bool:
+    return len(shape) == len(wanted) and all(w in (None, size) for size, w in zip(shape, wanted))

@@ -1,0 +1,212 @@
+"""The proof alone: a Keras model that is there against the TensorFlow 1 network it is to be."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any, Callable, Mapping, Sequence
+
+from slimfix.environment import check_environment
+from slimfix.errors import UsageError, explain
+from slimfix.folder import check_is_free, new_folder
+from slimfix.migrating import ACCOUNT_FILE, MODEL_FILE
+from slimfix.migration import plan_migration
+from slimfix.migration.eager import run_eagerly
+from slimfix.network.sources import Source
+from slimfix.network.user_code import import_user_module
+from slimfix.parity import Level, Recording, diff_parity, read_recording
+from slimfix.parity.keras_inputs import as_functional
+from slimfix.parity.keras_side import load_model
+from slimfix.reference.optimizers import check_optimizer
+from slimfix.report.build import build_result
+from slimfix.report.files import report_files, sha256_of, write_report
+from slimfix.report.parity_error import parity_error
+from slimfix.report.result import MigrationResult
+
+
+def verify_parity(
+    model: Any,
+    checkpoint: str | os.PathLike[str] | None = None,
+    meta: str | os.PathLike[str] | None = None,
+    inputs: str | Sequence[str] = (),
+    outputs: str | Sequence[str] = (),
+    recording: str | os.PathLike[str] | None = None,
+    *,
+    data: Any = None,
+    levels: str | Sequence[str] = (),
+    optimizer: str = "momentum",
+    learning_rate: float = 0.01,
+    steps: int = 100,
+    output_dir: str | os.PathLike[str] | None = None,
+    frozen_graph: str | os.PathLike[str] | None = None,
+    saved_model: str | os.PathLike[str] | None = None,
+    network: str | Callable[..., Any] | None = None,
+    network_kwargs: Mapping[str, Any] | None = None,
+    input_shape: Sequence[int | None] = (),
+    values: str | None = None,
+    op_converters: str | None = None,
+    progress: bool | None = False,
+) -> MigrationResult:
+    """Proves that a Keras model is a TensorFlow 1 network, or raises.
+
+    Level L0 compares weights bit by bit, settings and counts; L1 the output of every layer, in
+    float64, which decides, and in float32, which tells how much each side rounds; L2 the same in
+    training mode, and the moving statistics after one step; L3 the gradient of every trainable
+    weight and of the input; L4 loss and weights over many steps of an optimizer. L0 and L1 always
+    run. From L2 on dropout drops nothing.
+
+    A model whose layers are called otherwise than slimfix calls them is compared too: in its
+    outputs, and its weights by their bits.
+
+    Args:
+      model: a functional keras.Model, the path of a `.keras` file, or a folder that
+        `slimfix.migrate` wrote, which also says where the network was.
+      checkpoint, meta, inputs, outputs: as of `slimfix.migrate`.
+      recording: .npz that `slimfix record` wrote; None to run the graph now.
+      data: inputs of your own in place of drawn ones: path of an .npz (arrays by tensor name) or
+        .npy file, an array, a dict of arrays, or an iterable of such, one a batch.
+      levels: 'L2', 'L3', 'L4', or several; () for those that the recording holds, L0 and L1.
+      optimizer: of L4: 'sgd', 'momentum' (0.9), 'adam' or 'rmsprop'; from its initial state.
+      learning_rate: of L4; no unit.
+      steps: of L4. A recorded trajectory has its own optimizer, rate and steps.
+      output_dir: folder to make for parity.json and parity.html; None for none.
+      frozen_graph, saved_model, network, network_kwargs, input_shape, values, op_converters: as of
+        `slimfix.migrate`.
+      progress: whether to draw progress bars; None for where standard error is a terminal.
+    Returns: MigrationResult: the variables accounted for, and the proof, which passed.
+    Raises:
+      ParityError: the model is not the network, with the MigrationResult as its `result`; the
+        report is written all the same. Or the recording is not of this network.
+      UsageError: a file, name, level or input is wrong, or `output_dir` exists.
+      MigrationError: no model of the graph can be planned, or the checkpoint is no good.
+      UnsupportedEnvironmentError: Keras 3.12 or later is not installed, or does not run on
+        TensorFlow.
+    """
+    check_environment()
+    if output_dir is not None:
+        check_is_free(os.fspath(output_dir))
+    if not isinstance(steps, int) or steps < 1:
+        raise UsageError(f"steps is {steps!r}; want a whole number, at least 1")
+    chosen = check_optimizer(optimizer, learning_rate)
+    recorded = read_recording(os.fspath(recording)) if recording else None
+    wanted = _read_levels(levels, recorded)
+    if op_converters is not None:
+        import_user_module(op_converters, "op_converters")
+    source = Source(
+        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
+    )
+    path = None
+    if isinstance(model, (str, os.PathLike)):
+        path = os.fspath(model)
+        if os.path.isdir(path):
+            source, inputs, outputs = _read_folder(path, source, inputs, outputs)
+            path = os.path.join(path, MODEL_FILE)
+        model = _load(path)
+    model = run_eagerly(as_functional, model)
+    exact = any(type(layer).__name__ == "SlimBatchNormalization" for layer in model.layers)
+    migration = plan_migration(source, inputs, outputs, values, exact)
+    parity = diff_parity(
+        model,
+        migration,
+        recorded,
+        wanted,
+        data=data,
+        optimizer=chosen,
+        steps=steps,
+        progress=progress,
+    )
+    checksums = {path: sha256_of(path)} if path else {}
+    if recording:
+        checksums[os.fspath(recording)] = sha256_of(os.fspath(recording))
+    files = {} if output_dir is None else report_files(os.fspath(output_dir))
+    result = build_result(migration, parity, files, checksums)
+    if output_dir is not None:
+        with new_folder(os.fspath(output_dir)) as folder:
+            write_report(folder, result)
+    if not parity.passed:
+        raise parity_error("The model is not the original network.", result, is_ours=False)
+    return result
+
+
+def _read_levels(levels: str | Sequence[str], recording: Recording | None) -> list[Level]:
+    listed = levels.split(",") if isinstance(levels, str) else list(levels)
+    given = [level.strip() for level in listed if level.strip()]
+    known = {level.value: level for level in Level}
+    unknown = [level for level in given if level not in known]
+    if unknown:
+        raise UsageError(f"levels has '{unknown[0]}'; want some of {', '.join(known)}")
+    held = _held(recording) if recording and not given else []
+    return [Level.WEIGHTS, Level.INFERENCE, *(known[level] for level in given), *held]
+
+
+def _held(recording: Recording) -> list[Level]:
+    """Returns the levels that a recording holds beyond inference."""
+    held = {
+        Level.TRAINING: recording.training or recording.statistics,
+        Level.GRADIENTS: recording.gradients,
+        Level.TRAJECTORY: recording.trajectory is not None,
+    }
+    return [level for level, there in held.items() if there]
+
+
+def _read_folder(
+    folder: str, source: Source, inputs: str | Sequence[str], outputs: str | Sequence[str]
+) -> tuple[Source, Any, Any]:
+    """Returns where the network is, as the user says or else as the folder's account does."""
+    path = os.path.join(folder, ACCOUNT_FILE)
+    if not os.path.isfile(path):
+        raise UsageError(
+            explain(
+                f"'{folder}' holds no {ACCOUNT_FILE}",
+                cause="slimfix.migrate did not write this folder.",
+                fix="name the .keras file in it, and the checkpoint.",
+            )
+        )
+    try:
+        with open(path, encoding="utf-8") as file:
+            account = json.load(file)
+        checkpoint, meta = account["source"]["checkpoint"], account["source"]["meta"]
+        tensors = [record["tensor"] for record in account["inputs"]]
+        inputs, outputs = inputs or tensors, outputs or account["outputs"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"'{path}' is damaged: {type(error).__name__}: {error}") from error
+    if not any((source.checkpoint, source.frozen_graph, source.saved_model)):
+        source = _complete(source, checkpoint, meta)
+    return source, inputs, outputs
+
+
+def _complete(source: Source, checkpoint: str, meta: str) -> Source:
+    """Returns where a network was read from, as far as an account tells."""
+    if source.network is not None:
+        return dataclasses.replace(source, checkpoint=checkpoint)
+    if os.path.isdir(meta):
+        return dataclasses.replace(source, saved_model=meta)
+    if meta == checkpoint:
+        return dataclasses.replace(source, frozen_graph=meta)
+    if ":" in os.path.basename(meta) and not os.path.exists(meta):
+        raise UsageError(
+            explain(
+                f"The network was built by '{meta}', with arguments that nobody wrote down",
+                fix="say how: network (--network), network_kwargs and input_shape, as for migrate.",
+            )
+        )
+    return dataclasses.replace(source, checkpoint=checkpoint, meta=source.meta or meta)
+
+
+def _load(path: str) -> Any:
+    import slimfix.layers.batch_norm  # noqa: F401  A model may hold its layer.
+
+    if not os.path.isfile(path):
+        raise UsageError(f"No Keras model at '{path}'")
+    try:
+        return run_eagerly(load_model, path)
+    except (OSError, TypeError, ValueError) as error:
+        raise UsageError(
+            explain(
+                f"Keras cannot load '{path}'",
+                [str(error).strip().splitlines()[0]],
+                cause="it is no .keras file, or holds layers of your own.",
+                fix="load it yourself and give the keras.Model to slimfix.verify_parity.",
+            )
+        ) from error
