@@ -10,35 +10,43 @@ READY := .venv/.ready
 # A Python with real TensorFlow 1.15, as `.ci/legacy tf1 PYTHON37` makes one.
 TF1 ?= .venv-tf1/bin/python
 
+# A part of what the long targets do, drawn by a seed: make mutants SAMPLE="--sample=40 --seed=abc"
+SAMPLE ?=
+PART := $(if $(SAMPLE),-sample)
+ZOO := build/zoo$(PART)
+RESNET := build/resnet64$(PART)
+
 .PHONY: demo test mutants slim-tests zoo proof lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
 
 test: $(READY)
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto
 
 # Migrates five nets wrong in every way that is known, and prints what share the proof catches.
 mutants: $(READY)
-	$(RUN) -m tests.mutants.run
+	$(RUN) -m tests.mutants.run $(SAMPLE)
 
 # Runs the tests that tf-slim ships, and compares them with TensorFlow 1.15.5's results; five minutes.
 slim-tests: $(READY)
-	$(RUN) tests/upstream/run.py
+	$(RUN) -m tests.upstream.run $(SAMPLE)
 
 # Eleven nets of tf.contrib.slim.nets, written by TensorFlow 1.15 and migrated: 5 GB in build/zoo, seven minutes.
 zoo: $(READY)
 	@test -x "$(TF1)" || { echo "No $(TF1): make it with .ci/legacy tf1 /path/to/python3.7, or name one: make TF1=..." >&2; exit 1; }
-	test -d build/zoo || $(TF1) tests/golden/make_zoo.py build/zoo
-	$(RUN) tests/zoo/run.py build/zoo
+	$(if $(SAMPLE),rm -rf $(ZOO))
+	test -d $(ZOO) || PYTHONPATH=. $(TF1) tests/golden/make_zoo.py $(ZOO) $(SAMPLE)
+	$(RUN) tests/zoo/run.py $(ZOO)
 
 # resnet_v1_50 as TensorFlow 1.15 trained it for 100 steps, migrated and verified at all levels; ten minutes.
 proof: $(READY)
 	@test -x "$(TF1)" || { echo "No $(TF1): make it with .ci/legacy tf1 /path/to/python3.7, or name one: make TF1=..." >&2; exit 1; }
-	test -e build/resnet64/recording.npz || $(TF1) tests/golden/make_resnet_recording.py build/resnet64
-	rm -rf build/resnet64/keras build/resnet64/report
-	.venv/bin/slimfix migrate --checkpoint=build/resnet64/model.ckpt --inputs=images:0 --outputs=SpatialSqueeze:0 --output_dir=build/resnet64/keras >build/resnet64/migrate.log
-	.venv/bin/slimfix verify --model=build/resnet64/keras --recording=build/resnet64/recording.npz --output_dir=build/resnet64/report
+	$(if $(SAMPLE),rm -rf $(RESNET))
+	test -e $(RESNET)/recording.npz || PYTHONPATH=. $(TF1) tests/golden/make_resnet_recording.py $(RESNET) $(SAMPLE)
+	rm -rf $(RESNET)/keras $(RESNET)/report
+	.venv/bin/slimfix migrate --checkpoint=$(RESNET)/model.ckpt --inputs=images:0 --outputs=SpatialSqueeze:0 --output_dir=$(RESNET)/keras >$(RESNET)/migrate.log
+	.venv/bin/slimfix verify --model=$(RESNET)/keras --recording=$(RESNET)/recording.npz --output_dir=$(RESNET)/report
 
 lint: $(READY)
 	$(RUN) -m ruff check .

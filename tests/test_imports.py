@@ -107,6 +107,11 @@ def test_every_module_lies_in_a_room():
     assert {room_of(path) for path in modules()} == set(ALLOWED)
 
 
+def test_every_folder_is_a_package_for_a_wheel_takes_no_other():
+    folders = {path.parent for path in modules()}
+    assert [str(f) for f in sorted(folders) if not (f / "__init__.py").is_file()] == []
+
+
 @pytest.mark.parametrize("path", modules(), ids=str)
 def test_imports_run_one_way(path):
     assert broken_rules(path, ast.parse(path.read_text())) == []

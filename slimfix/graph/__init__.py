@@ -1,1 +1,1 @@
-"""TensorFlow 1 graph mode: train ops and savers that keep batch-norm statistics right."""
+"""What the rooms of live TensorFlow 1 graphs share: layers, statistics, sessions."""

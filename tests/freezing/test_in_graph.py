@@ -87,7 +87,7 @@ def test_unfrozen_everything_moves(graph):
         ({"scopes": ["block1"], "statistics": False}, of_block("block1", "beta", "gamma")),
         ({}, ALL),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_frozen_stay_to_the_bit_and_the_rest_moves(graph, variable_kind, options, stays):
     x, loss = build_net()

@@ -1,7 +1,9 @@
 """Writes the zoo: every net of tf.contrib.slim.nets, as an inference and as a training graph.
 
+    export PYTHONPATH=.
     python3.7 tests/golden/make_zoo.py                               # into build/zoo; 4 GB
     python3.7 tests/golden/make_zoo.py build/zoo vgg_a resnet_v1_50  # these only
+    python3.7 tests/golden/make_zoo.py build/some --sample=3 --seed=abc
 
 Only tensorflow 1.15 and tf.contrib.slim are used. For each net, below the folder:
 
@@ -14,10 +16,10 @@ Only tensorflow 1.15 and tf.contrib.slim are used. For each net, below the folde
 Weights are drawn as He et al. do (arXiv 1502.01852); the moving statistics are those of one batch.
 """
 
+import argparse
 import collections
 import json
 import os
-import sys
 import time
 import zlib
 
@@ -27,6 +29,8 @@ import tensorflow as tf
 import zoo_pipelines
 from tensorflow.contrib import slim
 from tensorflow.contrib.slim import nets
+
+from tests import sampling
 
 RECORDED_BYTES = 12 << 20  # Of end points, before compression.
 
@@ -262,8 +266,16 @@ def write_net(folder, name):
     )
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", default=os.path.join("build", "zoo"))
+    parser.add_argument("nets", nargs="*", help="all if none is given")
+    sampling.add_flags(parser, "nets")
+    options = parser.parse_args()
+    for name in sampling.choose(options.nets or list(NETS), options):
+        write_net(options.folder, name)
+
+
 if __name__ == "__main__":
     tf.logging.set_verbosity(tf.logging.ERROR)
-    target = sys.argv[1] if len(sys.argv) > 1 else os.path.join("build", "zoo")
-    for chosen in sys.argv[2:] or NETS:
-        write_net(target, chosen)
+    main()

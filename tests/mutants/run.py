@@ -2,6 +2,7 @@
 
     python -m tests.mutants.run                        # all of it: table, score, false alarms
     python -m tests.mutants.run gamma_lost --net exact # some kinds of mutants, some nets
+    python -m tests.mutants.run --sample=40 --seed=abc # some kinds, others for another seed
 
 A line of the table is a kind of mutant: the levels that must see it, and under each net those that
 saw it: of L0, L1 and those that must; '-' where the net has nothing to do it to. A mutant counts as
@@ -26,6 +27,7 @@ from tests.mutants.kinds import KINDS, Kind
 from tests.mutants.nets import BUILDERS, Net, build_nets
 from tests.mutants.random_nets import DrawnNet, for_each_drawn, migrate_drawn
 from tests.mutants.score import Trial, find_false_alarms, levels_that_see, try_kinds
+from tests.sampling import add_flags, choose
 
 _DRAWN = 50
 
@@ -37,11 +39,12 @@ def main() -> int:
         "--net", action="append", choices=list(BUILDERS), help="all if none is given"
     )
     parser.add_argument("--drawn", type=int, default=_DRAWN, help="number of random nets")
+    add_flags(parser, "kinds")
     options = parser.parse_args()
     unknown = sorted(set(options.kinds) - set(KINDS))
     if unknown:
         raise SystemExit(f"no such kind: {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    kinds = [KINDS[name] for name in options.kinds or KINDS]
+    kinds = [KINDS[name] for name in choose(options.kinds or list(KINDS), options)]
     with tempfile.TemporaryDirectory() as folder:
         nets = build_nets(folder, tuple(options.net or ()))
         trials = print_table(kinds, nets)

@@ -1,7 +1,8 @@
 """Runs the tests that tf-slim ships, and compares them by name with TensorFlow 1.15.5.
 
-    python tests/upstream/run.py             # as shipped and with slimfix, side by side
-    python tests/upstream/run.py --record    # and writes recorded/tensorflow-<version>.json
+    python -m tests.upstream.run             # as shipped and with slimfix, side by side
+    python -m tests.upstream.run --record    # and writes recorded/tensorflow-<version>.json
+    python -m tests.upstream.run --sample=9 --seed=abc  # nine of the test modules
 
 On TensorFlow 1.15 it runs them as shipped only, and with --record it makes the file that all others
 are held against. Exit status 1: a test that passes on TensorFlow 1.15.5 does not pass with slimfix
@@ -15,6 +16,8 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+
+from tests import sampling
 
 HERE = pathlib.Path(__file__).resolve().parent
 REFERENCE = HERE / "recorded" / "tensorflow-1.15.5.json"
@@ -36,6 +39,7 @@ def main():
         help="leave the test modules without what stand_ins.py gives them",
     )
     parser.add_argument("--output", default="build/slim-tests", help="folder for logs and results")
+    sampling.add_flags(parser, "test modules")
     options = parser.parse_args()
     folder = pathlib.Path(options.output).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +50,23 @@ def main():
     if modes == ["shipped"]:
         print(json.dumps(counts_of(results["shipped"]), indent=1))
         return 0
-    return judge(results)
+    reference = json.loads(REFERENCE.read_text())
+    expected = json.loads(EXPECTED_FAILURES.read_text())
+    if options.sample is not None:
+        chosen = choose_modules(find_slim(), options)
+        results, reference, expected = restrict_to(chosen, results, reference, expected)
+    return judge(results, reference, expected)
+
+
+def restrict_to(modules, results, reference, expected):
+    """Returns results, reference and list of expected failures as if there were these modules."""
+    results = {
+        mode: {**found, "modules": {m: found["modules"].get(m, {}) for m in modules}}
+        for mode, found in results.items()
+    }
+    shipped = {module: c for module, c in reference["shipped"].items() if module in modules}
+    listed = [entry for entry in expected if entry["test"].partition("::")[0] in modules]
+    return results, {**reference, "shipped": shipped}, listed
 
 
 def is_tensorflow_1():
@@ -81,7 +101,8 @@ def start(mode, folder, options):
     )
     command = [sys.executable, "-m", "pytest", "-p", "tests.upstream.plugin"]
     command += ["-c", str(HERE / "upstream.ini"), "--rootdir", str(slim)]
-    command += ["--continue-on-collection-errors", str(slim)]
+    command += ["--continue-on-collection-errors"]
+    command += [str(slim / module) for module in choose_modules(slim, options)]
     with open(str(folder / (mode + ".log")), "w") as log:
         # The tests leave checkpoints and event files behind, some of them in the current folder.
         process = subprocess.Popen(
@@ -94,6 +115,12 @@ def find_slim():
     import importlib.util
 
     return pathlib.Path(importlib.util.find_spec("tf_slim").origin).parent
+
+
+def choose_modules(slim, options):
+    """Returns the test modules below tf-slim's folder, or a sample of them: 'layers/a_test.py'."""
+    modules = sorted(path.relative_to(slim).as_posix() for path in slim.rglob("*_test.py"))
+    return sampling.choose(modules, options)
 
 
 # What a run is worth.
@@ -168,11 +195,10 @@ def find_faults(result, reference, expected):
     )
 
 
-def judge(results):
+def judge(results, reference, expected):
     """Prints the table and what is wrong; returns the exit status."""
-    reference = json.loads(REFERENCE.read_text())
     versions = results["slimfix"]["versions"]
-    expected = expected_here(json.loads(EXPECTED_FAILURES.read_text()), versions)
+    expected = expected_here(expected, versions)
     print(table(counts_of(results["shipped"]), counts_of(results["slimfix"]), reference))
     found = [f"{name} {versions[key]}" for key, name in PACKAGES.items()]
     print("\n" + ", ".join(found))

@@ -85,19 +85,16 @@ def test_an_entry_holds_from_a_release_on(since, holds):
     assert run.expected_here([entry], VERSIONS) == ({LISTED: "a reason"} if holds else {})
 
 
-def test_the_exit_status(capsys, tmp_path, monkeypatch):
-    (tmp_path / "reference.json").write_text(json.dumps(REFERENCE))
-    entry = {"test": LISTED, "since": {"numpy": "2.0"}, "reason": "a reason"}
-    (tmp_path / "list.json").write_text(json.dumps([entry]))
-    monkeypatch.setattr(run, "REFERENCE", tmp_path / "reference.json")
-    monkeypatch.setattr(run, "EXPECTED_FAILURES", tmp_path / "list.json")
+def test_the_exit_status(capsys):
+    listed = [{"test": LISTED, "since": {"numpy": "2.0"}, "reason": "a reason"}]
     shipped = result(A__one="failed")
-    assert run.judge({"shipped": shipped, "slimfix": result()}) == 0
+    assert run.judge({"shipped": shipped, "slimfix": result()}, REFERENCE, listed) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[1].split() == ["a_test.py", "0", "1", "2"]
     assert printed[3].split() == ["all", "1", "2", "3"]
     assert f"  on the list: {LISTED}" in printed
-    assert run.judge({"shipped": shipped, "slimfix": result(A__one="failed")}) == 1
+    broken = {"shipped": shipped, "slimfix": result(A__one="failed")}
+    assert run.judge(broken, REFERENCE, listed) == 1
     assert "WRONG: passes on TensorFlow 1.15.5, not here: a_test.py::A::one" in (
         capsys.readouterr().out
     )
@@ -137,3 +134,19 @@ def test_the_guide_shows_what_was_recorded():
     guide = (run.HERE.parent.parent / "docs" / "tf-slim.md").read_text()
     for line in [*run.summary_lines(), *run.listed_lines()]:
         assert line in guide.splitlines()
+
+
+def test_a_sample_is_judged_by_itself():
+    expected = [{"test": LISTED, "since": {}, "reason": "a reason"}]
+    found = result()
+    found["modules"]["b_test.py"] = {}  # It did not run.
+    results, reference, listed = run.restrict_to(
+        ["a_test.py"], {"slimfix": found}, REFERENCE, expected
+    )
+    assert run.find_faults(results["slimfix"], reference, {e["test"]: "" for e in listed}) == []
+    results, reference, listed = run.restrict_to(
+        ["b_test.py"], {"slimfix": found}, REFERENCE, expected
+    )
+    assert listed == []
+    wanted = ["other tests than on TensorFlow 1.15.5: b_test.py"]
+    assert run.find_faults(results["slimfix"], reference, {}) == wanted

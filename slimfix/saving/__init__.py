@@ -1,0 +1,1 @@
+"""Savers that leave no moving statistic out, and the proof of what they wrote."""
