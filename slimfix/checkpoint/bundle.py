@@ -111,8 +111,10 @@ class Bundle:
         """Every part belongs to one variable, and these are whole."""
         left = dict(self._parts)
         for name, entry in self.variables.items():
+            if not entry.parts:
+                continue
             with within(f"'{name}'"):
-                check_parts(entry.parts or [((0, -1),) * len(entry.shape)], entry.shape)
+                check_parts(entry.parts, entry.shape)
                 for part in entry.parts:
                     found = left.pop(part_key(name, part), None)
                     if found is None:
@@ -134,7 +136,9 @@ class Bundle:
             for name, entry in stored
             if not entry.parts
         )
-        sizes = {shard: file_size(self._data_file(shard)) for shard, *_ in places}
+        sizes = {
+            shard: file_size(self._data_file(shard)) for shard in {place[0] for place in places}
+        }
         taken, before, owner = -1, 0, ""
         for shard, start, end, name in places:
             if end > sizes[shard]:

@@ -18,18 +18,15 @@ class DType(NamedTuple):
     Attributes:
       name: as tf.DType.name has it.
       numbers: a NumPy dtype of the same size, '' where a value has no fixed size.
+      size: bytes of one value; 0 where it has no fixed size.
     """
 
     name: str
     numbers: str
-
-    @property
-    def size(self) -> int:
-        """Bytes of one value; 0 where values have no fixed size."""
-        return np.dtype(self.numbers).itemsize if self.numbers else 0
+    size: int
 
 
-STRING = DType("string", "")
+STRING = DType("string", "", 0)
 _PLAIN = {
     **{1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 8: "complex64"},
     **{9: "int64", 10: "bool", 17: "uint16", 18: "complex128", 19: "float16"},
@@ -42,13 +39,13 @@ _SMALL = {
     **{33: "float4_e2m1fn"},
 }
 _DTYPES = {
-    **{number: DType(name, name) for number, name in _PLAIN.items()},
-    **{number: DType(name, name[1:]) for number, name in _QUANTIZED.items()},
-    14: DType("bfloat16", "uint16"),
-    **{number: DType(name, "uint8") for number, name in _SMALL.items()},
+    **{n: DType(name, name, np.dtype(name).itemsize) for n, name in _PLAIN.items()},
+    **{n: DType(name, name[1:], np.dtype(name[1:]).itemsize) for n, name in _QUANTIZED.items()},
+    14: DType("bfloat16", "uint16", 2),
+    **{n: DType(name, "uint8", 1) for n, name in _SMALL.items()},
     7: STRING,
-    20: DType("resource", ""),
-    21: DType("variant", ""),
+    20: DType("resource", "", 0),
+    21: DType("variant", "", 0),
 }
 
 

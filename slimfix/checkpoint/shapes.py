@@ -49,8 +49,7 @@ def count_values(shape: Sequence[int]) -> int:
 def read_part(message: Message, shape: Shape) -> Part:
     """Returns a TensorSliceProto of a variable of a shape."""
     part = tuple(
-        (extent.integer(1), extent.integer(2) if extent.has(2) else -1)
-        for extent in message.messages(1)
+        (extent.integer(1), extent.integer(2, missing=-1)) for extent in message.messages(1)
     )
     if len(part) != len(shape):
         raise Damage(f"a part of rank {len(part)} of a variable of rank {len(shape)}")

@@ -8,7 +8,9 @@ Source: https://protobuf.dev/programming-guides/encoding/.
 
 from __future__ import annotations
 
-from slimfix.checkpoint.damage import Damage, within
+from typing import Any
+
+from slimfix.checkpoint.damage import Damage
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _KINDS = {
@@ -21,6 +23,8 @@ _KINDS = {
 
 def read_varint(data: bytes, place: int) -> tuple[int, int]:
     """Returns the number below 2**64 that begins at `place`, and the place after it."""
+    if place < len(data) and data[place] < 0x80:  # Nearly all of them.
+        return data[place], place + 1
     value = shift = 0
     while True:
         if place >= len(data):
@@ -41,65 +45,57 @@ class Message:
     """A message as fields by number. A field that is not there is 0 or empty, as in proto3."""
 
     def __init__(self, data: bytes):
-        self._fields: dict[int, list[tuple[int, int | bytes]]] = {}
-        place = 0
-        while place < len(data):
+        # By the tag, so number and kind of value; as for protobuf, another kind is another field.
+        self._fields: dict[int, list[Any]] = {}
+        place, end = 0, len(data)
+        while place < end:
             tag, place = read_varint(data, place)
-            number, kind = tag >> 3, tag & 7
+            kind = tag & 7
             value: int | bytes
             if kind == _VARINT:
                 value, place = read_varint(data, place)
-            elif kind in _KINDS:
+            elif kind in (_BYTES, _FIXED32, _FIXED64):
                 size = 8 if kind == _FIXED64 else 4
                 if kind == _BYTES:
                     size, place = read_varint(data, place)
-                if size > len(data) - place:
-                    raise Damage(f"field {number} goes beyond the end of its message")
+                if size > end - place:
+                    raise Damage(f"field {tag >> 3} goes beyond the end of its message")
                 value = data[place : place + size]
                 place += size
             else:
-                raise Damage(f"field {number} has the unknown kind {kind}")
-            self._fields.setdefault(number, []).append((kind, value))
+                raise Damage(f"field {tag >> 3} has the unknown kind {kind}")
+            if tag in self._fields:
+                self._fields[tag].append(value)
+            else:
+                self._fields[tag] = [value]
 
-    def integer(self, number: int) -> int:
+    def integer(self, number: int, missing: int = 0) -> int:
         """An int32 or int64; the last one where a file repeats it, as protobuf has it."""
-        values = self._values(number, _VARINT)
-        value = values[-1] if values else 0
-        return value - (1 << 64) if value >> 63 else value
+        values = self._fields.get(number << 3 | _VARINT)
+        value = values[-1] if values else missing
+        return value - (1 << 64) if value >> 63 == 1 else value
 
     def fixed32(self, number: int) -> int:
-        values = self._values(number, _FIXED32)
+        values = self._fields.get(number << 3 | _FIXED32)
         return int.from_bytes(values[-1], "little") if values else 0
 
     def each(self, number: int) -> list[bytes]:
         """A repeated field of bytes, texts or messages."""
-        return self._values(number, _BYTES)
+        return self._fields.get(number << 3 | _BYTES, [])
 
     def joined(self, number: int) -> bytes:
         """Packed numbers, or a message: where a file repeats these, the parts belong together."""
-        return b"".join(self._values(number, _BYTES))
+        return b"".join(self.each(number))
 
     def message(self, number: int) -> Message:
-        with within(f"field {number}"):
-            return Message(self.joined(number))
+        return Message(self.joined(number))
 
     def messages(self, number: int) -> list[Message]:
-        with within(f"field {number}"):
-            return [Message(data) for data in self.each(number)]
+        return [Message(data) for data in self.each(number)]
 
     def text(self, number: int) -> str:
-        values = self._values(number, _BYTES)
+        values = self.each(number)
         return decode_text(values[-1] if values else b"")
-
-    def has(self, number: int) -> bool:
-        return number in self._fields
-
-    def _values(self, number: int, kind: int) -> list:
-        found = self._fields.get(number, ())
-        for other, _ in found:
-            if other != kind:
-                raise Damage(f"field {number} is {_KINDS[other]} in place of {_KINDS[kind]}")
-        return [value for _, value in found]
 
 
 def decode_text(data: bytes) -> str:
