@@ -6,7 +6,7 @@ import json
 from typing import Any, Sequence
 
 from slimfix.migration.account import VariableFate
-from slimfix.parity.result import LayerParity
+from slimfix.parity.rows import LayerParity
 from slimfix.report.groups import fate_word, group_notes, group_variables
 from slimfix.report.json_rows import (
     diagnosis_json,

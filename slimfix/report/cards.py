@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.formats import format_error
 from slimfix.report.groups import group_variables
 from slimfix.report.markup import card

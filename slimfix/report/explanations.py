@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from slimfix.parity.result import Diagnosis, ParityResult, Trial
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import Diagnosis, Trial
 from slimfix.report.formats import format_count, format_error
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-from slimfix.parity.result import (
-    LayerParity,
-    ParityResult,
-    StatisticParity,
-    TrajectoryParity,
-    Verdict,
-)
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import LayerParity, StatisticParity, TrajectoryParity
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.formats import format_count, format_error
 
 

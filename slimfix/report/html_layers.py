@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Collection, Sequence
 
-from slimfix.parity.result import LayerParity, Verdict
+from slimfix.parity.rows import LayerParity
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.formats import format_count, format_error, format_shape, format_ulps
 from slimfix.report.markup import Cell, table
 from slimfix.report.order import worst_first

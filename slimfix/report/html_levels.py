@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 
-from slimfix.parity.result import Level, LevelParity, ParityResult
+from slimfix.parity.result import LevelParity, ParityResult
+from slimfix.parity.verdicts import Level
 from slimfix.report.levels import TITLES, every_level, format_compared, format_worst
 
 

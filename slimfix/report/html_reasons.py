@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slimfix.parity.result import Diagnosis, ParityResult
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import Diagnosis
 from slimfix.report.explanations import (
     describe_diagnosis,
     describe_silent,

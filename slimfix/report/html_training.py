@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from slimfix.parity.result import Spread, StatisticParity, StepParity, TrajectoryParity
+from slimfix.parity.rows import Spread, StatisticParity, StepParity, TrajectoryParity
 from slimfix.report.formats import format_value
 from slimfix.report.html_layers import error_cell, verdict_cell
 from slimfix.report.markup import Cell, table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Collection, Sequence
 
-from slimfix.parity.result import LayerParity
+from slimfix.parity.rows import LayerParity
 from slimfix.report.columns import ERROR, Column, Paint, Row, lay_out
 from slimfix.report.formats import format_count, format_error
 from slimfix.report.order import worst_first

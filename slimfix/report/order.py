@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from slimfix.parity.result import LayerParity, ParityResult, StatisticParity, Verdict
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import LayerParity, StatisticParity
+from slimfix.parity.verdicts import Verdict
 
 
 def worst_first(layers: Sequence[LayerParity]) -> tuple[LayerParity, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from slimfix.parity.result import LayerParity, StepParity, TrajectoryParity, Verdict
+from slimfix.parity.rows import LayerParity, StepParity, TrajectoryParity
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.formats import format_count
 from slimfix.report.markup import plot_figure
 from slimfix.report.plot import Plot, Series, draw_plot, plot_legend, plot_remark

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Iterable, Sequence
 
-from slimfix.parity.result import Diagnosis, ParityResult
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import Diagnosis
 from slimfix.report.explanations import (
     describe_diagnosis,
     describe_silent,

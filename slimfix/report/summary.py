@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from slimfix.parity.result import Level, LevelParity, ParityResult, Verdict
+from slimfix.parity.result import LevelParity, ParityResult
+from slimfix.parity.verdicts import Level, Verdict
 from slimfix.report.failures import describe_failures
 from slimfix.report.formats import format_count
 from slimfix.report.groups import group_reasons, group_variables

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slimfix.parity.result import ParityResult, Verdict
+from slimfix.parity.result import ParityResult
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.columns import Column, Paint, Row, lay_out
 from slimfix.report.formats import format_error, format_shape, format_ulps
 from slimfix.report.groups import group_notes, group_variables

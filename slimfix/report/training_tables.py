@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from slimfix.parity.result import Spread, StatisticParity, StepParity, TrajectoryParity, Verdict
+from slimfix.parity.rows import Spread, StatisticParity, StepParity, TrajectoryParity
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.columns import ERROR, Column, Paint, Row, lay_out
 from slimfix.report.formats import format_count, format_error, format_value
 from slimfix.report.order import worst_statistics_first

@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 from slimfix.report import format_html
 from slimfix.report.axis import fit_axis
 from slimfix.report.plot import draw_plot, plot_remark
