@@ -49,29 +49,30 @@ class LayerParity:
 
 
 @dataclasses.dataclass(frozen=True)
-class WeightsParity:
-    """Whether each weight read back from the `.keras` file has the checkpoint's bits.
+class Comparison:
+    """Things that are equal or different, with no way between.
 
     Attributes:
-      compared: number of Keras weights.
-      different: one line for each weight that differs, names on both sides; () when all agree.
+      compared: number of them.
+      different: one line for each that differs, names on both sides; () when all agree.
     """
 
     compared: int
     different: tuple[str, ...]
 
+    @property
+    def equal(self) -> int:
+        """The number of those that do not differ."""
+        return self.compared - len(self.different)
 
-@dataclasses.dataclass(frozen=True)
-class SettingsParity:
-    """Whether each layer read back from the `.keras` file has the settings that were planned.
 
-    Attributes:
-      compared: number of settings: momentum, rates, regularizers, paddings, ...
-      different: one line for each that differs; () when all agree.
-    """
+class WeightsParity(Comparison):
+    """Whether each weight read back from the `.keras` file has the checkpoint's bits."""
 
-    compared: int
-    different: tuple[str, ...]
+
+class SettingsParity(Comparison):
+    """Whether each layer read back from the `.keras` file has the settings that were planned:
+    momentum, rates, regularizers, paddings, ..."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -32,4 +32,9 @@ class Verdict(enum.Enum):
     @classmethod
     def worst(cls, verdicts: Iterable[Verdict]) -> Verdict:
         """Returns the worst of some verdicts; IDENTICAL where there is none."""
-        return max(verdicts, key=list(cls).index, default=cls.IDENTICAL)
+        return max(verdicts, key=lambda verdict: verdict.rank, default=cls.IDENTICAL)
+
+    @property
+    def rank(self) -> int:
+        """The place from best to worst; 0 is the best."""
+        return list(Verdict).index(self)

@@ -57,12 +57,12 @@ def _document(result: MigrationResult) -> dict[str, Any]:
         },
         "weights": {
             "compared": parity.weights.compared,
-            "equal": parity.weights.compared - len(parity.weights.different),
+            "equal": parity.weights.equal,
             "different": list(parity.weights.different),
         },
         "settings": {
             "compared": parity.settings.compared,
-            "equal": parity.settings.compared - len(parity.settings.different),
+            "equal": parity.settings.equal,
             "different": list(parity.settings.different),
         },
         "levels": {

@@ -114,11 +114,10 @@ def _variables(result: MigrationResult) -> list[str]:
 
 def _weights(parity: ParityResult, rows: int) -> list[str]:
     weights, settings = parity.weights, parity.settings
-    same = settings.compared - len(settings.different)
     lines = [
-        f"  {weights.compared - len(weights.different)} of {weights.compared} weights bit-equal to "
-        "the checkpoint",
-        f"  {same} of {settings.compared} settings as planned (momentum, rates, regularizers, ...)",
+        f"  {weights.equal} of {weights.compared} weights bit-equal to the checkpoint",
+        f"  {settings.equal} of {settings.compared} settings as planned "
+        "(momentum, rates, regularizers, ...)",
     ]
     different = [*weights.different, *settings.different]
     for line in different[:rows]:
