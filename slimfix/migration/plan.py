@@ -9,7 +9,7 @@ from slimfix import names
 from slimfix.errors import UnsupportedOpError, explain
 from slimfix.graphdef.view import Node
 from slimfix.migration import registry
-from slimfix.migration.function import Function, Shape
+from slimfix.migration.function import Function, format_shape
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import InputRecord, LayerRecord, ModelPlan
 
@@ -91,10 +91,4 @@ def _describe(function: Function, tensor: str) -> str:
     if tensor in function.constants:
         return f"constant '{tensor}'"
     node = function.nodes.get(names.split_tensor_name(tensor)[0])
-    return f"{node.op if node else 'input'} '{tensor}' {_shape_text(function.shapes.get(tensor))}"
-
-
-def _shape_text(shape: Shape) -> str:
-    if shape is None:
-        return "[unknown rank]"
-    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
+    return f"{node.op if node else 'input'} '{tensor}' {format_shape(function.shapes.get(tensor))}"

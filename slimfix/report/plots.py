@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from slimfix.errors import count
 from slimfix.parity.rows import LayerParity, TrajectoryParity
 from slimfix.parity.verdicts import Verdict
-from slimfix.report.formats import format_count
 from slimfix.report.plot import Plot, Series
 
 _MEANINGS = (
@@ -35,7 +35,7 @@ def plot_layers(layers: Sequence[LayerParity], name: str, title: str) -> Plot:
         ticks=tuple(str(number) for number, _ in enumerate(layers, 1)),
         series=_series(errors),
         first=_first([row.verdict for row in layers]),
-        noted=format_count(len(layers), "layer"),
+        noted=count(len(layers), "layer"),
     )
 
 
@@ -53,7 +53,7 @@ def plot_steps(trajectory: TrajectoryParity) -> tuple[Plot, Plot]:
             ticks=tuple(str(step.step) for step in steps),
             series=_series(errors),
             first=_first([step.verdict for step in steps]),
-            noted=format_count(len(steps), "step"),
+            noted=count(len(steps), "step"),
         )
 
     return (

@@ -7,14 +7,9 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from slimfix.report.formats import (
-    format_count,
-    format_error,
-    format_shape,
-    format_ulps,
-    format_value,
-    printable,
-)
+from slimfix.errors import count
+from slimfix.migration.function import format_shape
+from slimfix.report.formats import format_error, format_ulps, format_value, printable
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,7 +30,7 @@ def load_template(name: str) -> jinja2.Template:
     )
     environment.filters.update(
         breakable=_breakable,
-        counted=format_count,
+        counted=count,
         error=format_error,
         number=_number,
         px=_pixels,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from slimfix.migration.function import format_shape
 from slimfix.parity.result import ParityResult
 from slimfix.parity.verdicts import Verdict
 from slimfix.report.columns import Column, Paint, Row, lay_out
-from slimfix.report.formats import format_error, format_shape, format_ulps
+from slimfix.report.formats import format_error, format_ulps
 from slimfix.report.groups import group_notes, group_variables
 from slimfix.report.layer_table import gradient_table, layer_table
 from slimfix.report.levels import TITLES, every_level, format_compared, format_worst
