@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import graphlib
 import pytest
 
 PACKAGE = pathlib.Path("slimfix")
@@ -76,21 +77,23 @@ def room_of(path):
     return parts[0] if len(parts) > 1 else parts[0][: -len(".py")]
 
 
-def imported_rooms(tree):
-    """The rooms of slimfix that a module imports anywhere, inside functions too."""
-    found = set()
+def imported_names(tree):
+    """What a module imports anywhere, inside functions too: 'slimfix.errors.explain'."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "slimfix":
-                known = len(parts) > 1 and parts[1] in ALLOWED
-                found.add(parts[1] if known else "__init__")
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute, or no rule here would see them"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_rooms(tree):
+    found = set()
+    for name in imported_names(tree):
+        parts = name.split(".")
+        if parts[0] == "slimfix":
+            known = len(parts) > 1 and parts[1] in ALLOWED
+            found.add(parts[1] if known else "__init__")
     return found
 
 
@@ -128,6 +131,56 @@ def test_imports_run_one_way(path):
 )
 def test_the_rule_can_fail(source):
     assert broken_rules(PACKAGE / "graph" / "new.py", ast.parse(source)) == ["migration"]
+
+
+def find_circle(sources):
+    """Modules that import one another in a circle, by `sources`: text by module name; or []."""
+    known = set(sources)
+    imports = {}
+    for module, text in sources.items():
+        found = set()
+        for name in imported_names(ast.parse(text)):
+            while name and name not in known:
+                name = name.rpartition(".")[0]
+            found.add(name)
+        imports[module] = found - {module, ""}
+    try:
+        graphlib.TopologicalSorter(imports).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
+
+
+def module_name(path):
+    return ".".join(path.with_suffix("").parts).replace(".__init__", "")
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    assert find_circle({module_name(path): path.read_text() for path in modules()}) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "import slimfix.a.one",
+        "from slimfix.a import one",
+        "from slimfix.a.one import thing",
+        "def f():\n    from slimfix.a.one import thing",
+        "if TYPE_CHECKING:\n    from slimfix.a import one",
+    ],
+)
+def test_the_rule_of_circles_can_fail(back):
+    sources = {
+        "slimfix": "",
+        "slimfix.a": "",
+        "slimfix.a.one": "from slimfix.b import two",
+        "slimfix.b": "from slimfix import names",
+        "slimfix.b.two": "from slimfix.b.three import thing",
+        "slimfix.b.three": "",
+    }
+    assert find_circle(sources) == []
+    circle = find_circle({**sources, "slimfix.b.three": back})
+    assert set(circle) == {"slimfix.a.one", "slimfix.b.two", "slimfix.b.three"}
 
 
 @pytest.mark.parametrize("path", [p for p in modules() if room_of(p) in LEGACY], ids=str)
@@ -173,7 +226,7 @@ def heavy_at_the_top(tree):
 
 
 @pytest.mark.parametrize("path", modules(), ids=str)
-def test_tensorflow_is_imported_where_it_is_needed(path):
+def test_what_is_heavy_is_imported_where_it_is_needed(path):
     loads = bool(heavy_at_the_top(ast.parse(path.read_text())))
     assert loads == (path in LOADS_ON_FIRST_USE)
 
@@ -183,7 +236,7 @@ def test_the_rule_of_late_imports_can_fail():
     assert heavy_at_the_top(tree) == ["keras", "tensorflow.compat"]
 
 
-HEAVY = ("tensorflow", "keras", "tf_keras", "tf_slim")
+HEAVY = ("tensorflow", "keras", "tf_keras", "tf_slim", "jinja2", "markupsafe")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from absl import flags
 
 from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
+from slimfix.commands.proof import define_proof_flags, print_report
 from slimfix.commands.source_flags import define_source_flags, read_source
-from slimfix.errors import ParityError
 
 USAGE = (
     "slimfix migrate {--checkpoint=PREFIX | --frozen_graph=FILE | --saved_model=DIR} "
@@ -20,18 +20,7 @@ USAGE = (
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the flags of the command in `values`."""
     define_source_flags(values)
-    flags.DEFINE_string(
-        "op_converters",
-        None,
-        "Module with converters of your own, e.g. package.my_converters.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "recording",
-        None,
-        "What the original network computed (.npz); the graph is run now if not given.",
-        flag_values=values,
-    )
+    define_proof_flags(values)
     flags.DEFINE_boolean(
         "exact_batch_norm",
         False,
@@ -52,19 +41,15 @@ def run(values: flags.FlagValues) -> int:
     source = read_source(values)
     quiet.import_tensorflow()
     from slimfix import migrate  # Says so where Keras 3 cannot be had.
-    from slimfix.report.terminal import format_terminal
 
-    try:
-        result = migrate(
+    print_report(
+        lambda: migrate(
             output_dir=values.output_dir,
             recording=values.recording,
             op_converters=values.op_converters,
             exact_batch_norm=values.exact_batch_norm,
             **source,
-        )
-    except ParityError as error:
-        if error.result is not None:
-            print(format_terminal(error.result, colour=sys.stderr.isatty()), file=sys.stderr)
-        raise
-    print(format_terminal(result, colour=sys.stdout.isatty()))
+        ),
+        failed_to=sys.stderr,
+    )
     return 0

@@ -8,8 +8,8 @@ from absl import flags
 
 from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
+from slimfix.commands.proof import define_proof_flags, print_report
 from slimfix.commands.source_flags import define_source_flags, read_source
-from slimfix.errors import ParityError
 
 USAGE = (
     "slimfix verify --model=FILE.keras|DIR [--checkpoint=PREFIX | --frozen_graph=FILE | "
@@ -27,19 +27,7 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     define_source_flags(values)
-    flags.DEFINE_string(
-        "op_converters",
-        None,
-        "Module with converters of your own, e.g. package.my_converters.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "recording",
-        None,
-        "What the original network computed, as slimfix record wrote it (.npz); the graph is run "
-        "now if not given.",
-        flag_values=values,
-    )
+    define_proof_flags(values)
     flags.DEFINE_string(
         "data",
         None,
@@ -75,10 +63,9 @@ def run(values: flags.FlagValues) -> int:
     source = read_source(values)
     quiet.import_tensorflow()
     from slimfix import verify_parity  # Says so where Keras 3 cannot be had.
-    from slimfix.report.terminal import format_terminal
 
-    try:
-        result = verify_parity(
+    print_report(
+        lambda: verify_parity(
             values.model,
             recording=values.recording,
             data=values.data,
@@ -90,10 +77,7 @@ def run(values: flags.FlagValues) -> int:
             op_converters=values.op_converters,
             progress=None,
             **source,
-        )
-    except ParityError as error:
-        if error.result is not None:
-            print(format_terminal(error.result, colour=sys.stdout.isatty()))
-        raise
-    print(format_terminal(result, colour=sys.stdout.isatty()))
+        ),
+        failed_to=sys.stdout,
+    )
     return 0

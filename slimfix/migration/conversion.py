@@ -23,7 +23,8 @@ from slimfix.migration.eager import run_eagerly
 from slimfix.migration.exact import find_exact, loading_notes
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.function_checks import check_computed, check_numbers
-from slimfix.migration.planner import Planner, layer_name, plan_model
+from slimfix.migration.plan import plan_model
+from slimfix.migration.planner import Planner, layer_name
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
 from slimfix.network.checks import check_inference

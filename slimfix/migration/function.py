@@ -12,6 +12,13 @@ from slimfix.graphdef.view import Node
 Shape = Optional[Tuple[Optional[int], ...]]
 
 
+def format_shape(shape: Shape) -> str:
+    """Returns '[8,10]'; an unknown size reads '?'."""
+    if shape is None:
+        return "[unknown rank]"
+    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
+
+
 @dataclasses.dataclass(frozen=True)
 class Function:
     """A graph without control flow, control edges, identities or dead branches.

@@ -1,4 +1,4 @@
-"""Plans the Keras model of a function: walks back from the outputs, one layer record at a time."""
+"""What a converter may ask about the function around a node, and how it makes its records."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-import slimfix
 from slimfix import names
-from slimfix.errors import UnsupportedOpError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.view import Node
-from slimfix.migration import registry
 from slimfix.migration.function import Function, Shape
-from slimfix.migration.records import InputRecord, LayerRecord, ModelPlan, WeightRecord
+from slimfix.migration.records import LayerRecord, WeightRecord
 from slimfix.migration.regularizers import Penalty
 from slimfix.network.weights import Weights
 
@@ -159,18 +156,14 @@ class Planner:
         self._step_shapes[tensor] = shape
         return tensor
 
-    def convert(self, tensor: str) -> LayerRecord | None:
-        """Returns the record that makes a tensor; None if nobody knows how."""
-        if tensor in self._steps:
-            return self._steps[tensor]
-        node = self.function.nodes.get(names.split_tensor_name(tensor)[0])
-        record = registry.convert(self, node) if node else None
-        return None if record is None or self._reads_values(record) else record
+    def planned_step(self, tensor: str) -> LayerRecord | None:
+        """Returns the record of a step by its tensor name; None where no step makes it."""
+        return self._steps.get(tensor)
 
-    def _reads_values(self, record: LayerRecord) -> bool:
+    def reads_values(self, record: LayerRecord) -> bool:
         """Tells whether a record takes a variable or a constant for a tensor of the model."""
         return any(
-            self._reads_values(self._steps[tensor])
+            self.reads_values(self._steps[tensor])
             if tensor in self._steps
             else tensor in self.function.variables or tensor in self.function.constants
             for tensor in record.inputs
@@ -203,79 +196,3 @@ class Planner:
                 self._taken[candidate] = identity
                 return candidate
         raise AssertionError("unreachable: one more name than layers")
-
-
-def plan_model(planner: Planner, inputs: Sequence[InputRecord]) -> ModelPlan:
-    """Returns the plan of the whole model.
-
-    Args:
-      planner: holds the function.
-      inputs: in the order in which the Keras model is to take them.
-    Raises: UnsupportedOpError: names every node that no converter knows, with its neighbours.
-    """
-    records: list[LayerRecord] = []
-    unsupported: list[Node] = []
-    function = planner.function
-    done = set(function.inputs)
-    pending: list[tuple[str, LayerRecord | None]] = [
-        (tensor, None) for tensor in reversed(function.outputs)
-    ]
-    while pending:
-        tensor, ready = pending.pop()
-        if ready is not None:
-            records.append(ready)
-        elif tensor not in done:
-            done.add(tensor)
-            node = function.nodes.get(names.split_tensor_name(tensor)[0])
-            record = planner.convert(tensor)
-            if record and tensor in record.outputs:
-                done.update(record.outputs)
-                pending.append((tensor, record))
-                pending.extend((source, None) for source in reversed(record.inputs))
-            elif node:
-                unsupported.append(node)
-                pending.extend((source, None) for source in node.inputs)
-    if unsupported:
-        raise _unsupported(function, unsupported)
-    return ModelPlan(tuple(inputs), tuple(records), function.outputs)
-
-
-def _unsupported(function: Function, nodes: Sequence[Node]) -> UnsupportedOpError:
-    consumers = function.consumers()
-    return UnsupportedOpError(
-        explain(
-            f"No converter for {len(nodes)} of {len(function.nodes)} nodes between inputs and "
-            "outputs",
-            [_in_context(function, consumers, node) for node in nodes],
-            cause="the op, or the way in which it is used here, is not known to slimfix "
-            f"{slimfix.__version__}.",
-            fix="choose --inputs and --outputs that leave these nodes out, or write a converter "
-            "and name its module with --op_converters (docs/converters.md).",
-        )
-    )
-
-
-def _in_context(function: Function, consumers: Mapping[str, tuple[Node, ...]], node: Node) -> str:
-    settings = [f"{key}={node.attr(key)}" for key in ("data_format", "padding") if node.attr(key)]
-    readers = consumers.get(names.join_tensor_name(node.name, 0), ())
-    before = [_describe(function, tensor) for tensor in node.inputs]
-    after = [f"{reader.op} '{reader.name}'" for reader in readers] or ["the outputs"]
-    return (
-        f"{node.op} '{node.name}'{' ' if settings else ''}{', '.join(settings)}: "
-        f"reads {', '.join(before) or 'nothing'}; read by {', '.join(after)}"
-    )
-
-
-def _describe(function: Function, tensor: str) -> str:
-    if tensor in function.variables:
-        return f"variable '{function.variables[tensor]}'"
-    if tensor in function.constants:
-        return f"constant '{tensor}'"
-    node = function.nodes.get(names.split_tensor_name(tensor)[0])
-    return f"{node.op if node else 'input'} '{tensor}' {_shape_text(function.shapes.get(tensor))}"
-
-
-def _shape_text(shape: Shape) -> str:
-    if shape is None:
-        return "[unknown rank]"
-    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"

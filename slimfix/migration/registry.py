@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import Callable, Optional
 
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.view import Node
+from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
 
-if TYPE_CHECKING:
-    from slimfix.migration.planner import Planner
-
 # A converter returns None where the node is not what it looks for; the next one is then asked.
-Converter = Callable[["Planner", Node], Optional[LayerRecord]]
+Converter = Callable[[Planner, Node], Optional[LayerRecord]]
 
 _CONVERTERS: dict[str, list[Converter]] = {}
 _OF_USERS: dict[str, list[Converter]] = {}

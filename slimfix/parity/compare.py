@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 
 # Two programs of one function, both in float64, differ by rounding: 1e-16 a step, some 1e-13 after
 # a deep network. A wrong epsilon, statistic or padding is far above. The line lies between.

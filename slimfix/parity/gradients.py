@@ -12,8 +12,9 @@ from slimfix.parity import compare
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.matching import Held
 from slimfix.parity.replica import Replica
-from slimfix.parity.result import LayerParity, Verdict
+from slimfix.parity.rows import LayerParity
 from slimfix.parity.setup import Setup
+from slimfix.parity.verdicts import Verdict
 
 _Arrays = Mapping[str, np.ndarray]
 # Float32 has less than two digits of such a gradient.

@@ -16,7 +16,7 @@ from slimfix.migration.conversion import Migration
 from slimfix.migration.function import Function
 from slimfix.parity import compare
 from slimfix.parity.keras_side import Inference, Playback, Training, find_tensors
-from slimfix.parity.result import LayerParity
+from slimfix.parity.rows import LayerParity
 from slimfix.progress import show_progress
 from slimfix.reference.original import Original
 from slimfix.reference.windows import split_windows

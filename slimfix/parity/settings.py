@@ -12,7 +12,7 @@ import numpy as np
 from slimfix.migration.build import layer_dtype, layers_by_name, make_operation
 from slimfix.migration.records import LayerRecord, ModelPlan
 from slimfix.parity.matching import Matches
-from slimfix.parity.result import SettingsParity
+from slimfix.parity.rows import SettingsParity
 
 _REGULARIZER = "_regularizer"
 # What decides neither what a layer computes nor how it trains: how its weights began, its name.

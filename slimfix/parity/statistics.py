@@ -14,8 +14,9 @@ from slimfix.parity.compare import SAME_FUNCTION, relative_error
 from slimfix.parity.diagnosis.decay import diagnose_statistic
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.matching import Held
-from slimfix.parity.result import Diagnosis, Spread, StatisticParity, Verdict
+from slimfix.parity.rows import Diagnosis, Spread, StatisticParity
 from slimfix.parity.setup import Setup
+from slimfix.parity.verdicts import Verdict
 
 
 def describe_statistics(setup: Setup) -> list[StatisticParity]:

@@ -11,7 +11,7 @@ from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.parity.compare import recorded_limit, relative_error
 from slimfix.parity.keras_side import Training
 from slimfix.parity.layers import compare_layers
-from slimfix.parity.result import Diagnosis, LayerParity, StatisticParity
+from slimfix.parity.rows import Diagnosis, LayerParity, StatisticParity
 from slimfix.parity.setup import Setup
 from slimfix.parity.statistics import Moved, compare_statistics
 from slimfix.reference.recording import Recording

@@ -15,8 +15,9 @@ from slimfix.network.trainable import find_trainable
 from slimfix.parity import compare
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.replica import Replica
-from slimfix.parity.result import StepParity, TrajectoryParity, Verdict
+from slimfix.parity.rows import StepParity, TrajectoryParity
 from slimfix.parity.setup import Setup
+from slimfix.parity.verdicts import Verdict
 from slimfix.progress import show_progress
 from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.training import TrainingGraph

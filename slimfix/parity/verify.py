@@ -6,13 +6,12 @@ import dataclasses
 import os
 import platform
 import random
-from typing import Any, Collection, Iterable, Sequence
+from typing import Any, Collection, Sequence
 
 import numpy as np
 
 import slimfix
-from slimfix import names
-from slimfix.errors import ParityError, UsageError, count, explain
+from slimfix.errors import UsageError, explain
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity import keras_side
@@ -22,20 +21,22 @@ from slimfix.parity.gradients import compare_gradients
 from slimfix.parity.keras_inputs import as_functional, check_signature
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.matching import match_weights
-from slimfix.parity.replica import check_backend
-from slimfix.parity.result import (
-    LayerParity,
-    Level,
-    ParityResult,
-    Reference,
-    Verdict,
-    WeightsParity,
+from slimfix.parity.recorded import (
+    check_known,
+    check_outputs,
+    check_values,
+    describe_reference,
+    recorded_course,
 )
+from slimfix.parity.replica import check_backend
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import LayerParity, WeightsParity
 from slimfix.parity.settings import compare_settings
 from slimfix.parity.setup import Setup
 from slimfix.parity.statistics import describe_statistics
 from slimfix.parity.training import compare_training
-from slimfix.parity.trajectory import Course, compare_trajectories
+from slimfix.parity.trajectory import compare_trajectories
+from slimfix.parity.verdicts import Level, Verdict
 from slimfix.parity.weights import compare_weights
 from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.recording import Recording, checksum
@@ -109,7 +110,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     check_signature(model, migration)
     recording = request.recording
     data = choose_data(migration, request.data, recording)
-    _check_known(migration, recording)
+    check_known(migration, recording)
     setup = Setup(model, migration, match_weights(model, migration.plan, migration.read))
     _check_comparable(setup, request)
     # A recording may hold tensors, and so need switches, that the outputs do not depend on.
@@ -124,7 +125,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
         progress=request.progress,
         called=setup.called,
     )
-    _check_recording(recording, wrong)
+    check_values(recording, wrong)
     rows = _with_causes(model, rows)
     first = next((row for row in rows if row.verdict is Verdict.DIFFERENT), None)
     diagnosis = None
@@ -135,7 +136,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
         settings=compare_settings(model, migration.plan, setup.matches),
         layers=tuple(rows),
         outputs=migration.signature.outputs,
-        reference=_reference(request),
+        reference=describe_reference(recording, request.data, {*BASIC, *request.levels}),
         inputs_sha256=checksum(data.inference),
         samples=len(next(iter(data.inference.values()))),
         versions=_versions(),
@@ -151,12 +152,12 @@ def _with_training(
 ) -> ParityResult:
     """Returns a result with those of levels L2 to L4 that were asked for."""
     recording, batch = request.recording, data.batches[0]
-    _check_recorded_outputs(setup, request)
+    check_outputs(setup, recording, request.levels)
     if any(tuple(held.weight.shape) != held.record.shape for held in setup.matches.held):
         return result  # Level L0 has failed: there is no common ground to train on.
     if Level.TRAINING in request.levels:
         training = compare_training(setup, batch, recording, request.progress)
-        _check_recording(recording, training.wrong)
+        check_values(recording, training.wrong)
         result = dataclasses.replace(
             result,
             training=tuple(_with_causes(setup.model, training.rows)),
@@ -170,54 +171,19 @@ def _with_training(
             cotangents = draw_cotangents(setup.output_shapes(batch))
         recorded = recording.gradients if recording else {}
         gradients, wrong = compare_gradients(setup, batch, cotangents, recorded)
-        _check_recording(recording, wrong)
+        check_values(recording, wrong)
         result = dataclasses.replace(result, gradients=tuple(gradients))
     if Level.TRAJECTORY in request.levels:
-        course = _course(setup, data, request)
+        recorded_steps = recording.trajectory if recording else None
+        if recorded_steps is None:
+            shapes = [setup.output_shapes(batch) for batch in data.batches]
+            course = choose_course(data, shapes, request.optimizer, request.steps)
+        else:
+            course = recorded_course(recorded_steps, setup.floating_outputs)
         trajectory, wrong = compare_trajectories(setup, course, request.progress)
-        _check_recording(recording, wrong)
+        check_values(recording, wrong)
         result = dataclasses.replace(result, trajectory=trajectory)
     return result
-
-
-def _check_recorded_outputs(setup: Setup, request: Request) -> None:
-    """Raises UsageError where gradients or steps were recorded of other outputs."""
-    recording = request.recording
-    if recording is None:
-        return
-    recorded: dict[Level, Iterable[str]] = {}
-    if recording.gradients:
-        recorded[Level.GRADIENTS] = recording.cotangents
-    if recording.trajectory:
-        recorded[Level.TRAJECTORY] = recording.trajectory.targets
-    for level, outputs in recorded.items():
-        if level in request.levels and set(outputs) != set(setup.floating_outputs):
-            raise UsageError(
-                explain(
-                    f"Recording '{recording.path}' holds {level.value} of other outputs",
-                    [
-                        f"recorded: {', '.join(sorted(outputs)) or 'none'}",
-                        f"wanted: {', '.join(sorted(setup.floating_outputs)) or 'none'}",
-                    ],
-                    fix="name the recorded ones with outputs (--outputs), or leave the level out.",
-                )
-            )
-
-
-def _course(setup: Setup, data: Data, request: Request) -> Course:
-    recorded = request.recording.trajectory if request.recording else None
-    if recorded is None:
-        shapes = [setup.output_shapes(batch) for batch in data.batches]
-        return choose_course(data, shapes, request.optimizer, request.steps)
-    turns = range(len(next(iter(recorded.inputs.values()))))
-    return Course(
-        recorded.optimizer,
-        [{tensor: value[turn] for tensor, value in recorded.inputs.items()} for turn in turns],
-        [[recorded.targets[tensor][turn] for tensor in setup.floating_outputs] for turn in turns],
-        len(recorded.losses),
-        recorded.losses,
-        recorded.weights,
-    )
 
 
 def _weights(setup: Setup) -> WeightsParity:
@@ -261,53 +227,6 @@ def _check_comparable(setup: Setup, request: Request) -> None:
                 fix="name the tensor that they are computed from with outputs (--outputs).",
             )
         )
-
-
-def _check_known(migration: Migration, recording: Recording | None) -> None:
-    recorded: Iterable[str] = recording.tensors if recording else ()
-    unknown = [t for t in recorded if names.split_tensor_name(t)[0] not in migration.view]
-    if unknown:
-        raise UsageError(
-            explain(
-                f"{count(len(unknown), 'recorded tensor')} not in the graph",
-                [f"'{name}'" for name in unknown],
-                cause="it was recorded from another network.",
-            )
-        )
-
-
-def _check_recording(recording: Recording | None, wrong: Sequence[str]) -> None:
-    """Raises ParityError if some of a recording is not what the original computes."""
-    if recording is not None and wrong:
-        raise ParityError(
-            explain(
-                f"{len(wrong)} of the values in recording '{recording.path}' are not what this "
-                "graph and checkpoint compute",
-                wrong,
-                cause="it was recorded from another checkpoint, or in another mode.",
-                fix="record it again from this checkpoint.",
-            )
-        )
-
-
-def _reference(request: Request) -> Reference:
-    import tensorflow as tf
-
-    recording = request.recording
-    if recording is None:
-        inputs = "drawn inputs" if request.data is None else "given inputs"
-        return Reference(f"graph run by TensorFlow {tf.__version__} on {inputs}", 0)
-    losses = recording.trajectory.losses if recording.trajectory else ()
-    checked = {
-        Level.INFERENCE: len(recording.tensors),
-        Level.TRAINING: len(recording.training) + len(recording.statistics),
-        Level.GRADIENTS: len(recording.gradients),
-        Level.TRAJECTORY: len(losses),
-    }
-    levels = {*BASIC, *request.levels}
-    count_checked = sum(number for level, number in checked.items() if level in levels)
-    version = recording.versions["tensorflow"]
-    return Reference(f"recorded by TensorFlow {version}", count_checked)
 
 
 def _versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Callable, Mapping
 import numpy as np
 
 from slimfix.parity.matching import Matches
-from slimfix.parity.result import WeightsParity
+from slimfix.parity.rows import WeightsParity
 
 
 def compare_weights(

@@ -21,20 +21,6 @@ from slimfix.reference import plain_graph
 from slimfix.reference.rewriting import last_name, rewrite
 
 
-def run_reference(
-    view: GraphView,
-    read: Callable[[str], np.ndarray],
-    feeds: Mapping[str, Any],
-    fetches: Sequence[str],
-    float64: bool,
-) -> dict[str, np.ndarray]:
-    """Returns the values of tensors of a TensorFlow 1 graph, all at once.
-
-    Args: as of `Original`, whose `run` gives them a few at a time.
-    """
-    return next(Original(view, read, feeds, fetches, float64).run([fetches]))
-
-
 def graph_takes(
     view: GraphView,
     read: Callable[[str], np.ndarray],

@@ -6,7 +6,7 @@ import json
 from typing import Any, Sequence
 
 from slimfix.migration.account import VariableFate
-from slimfix.parity.result import LayerParity
+from slimfix.parity.rows import LayerParity
 from slimfix.report.groups import fate_word, group_notes, group_variables
 from slimfix.report.json_rows import (
     diagnosis_json,
@@ -57,12 +57,12 @@ def _document(result: MigrationResult) -> dict[str, Any]:
         },
         "weights": {
             "compared": parity.weights.compared,
-            "equal": parity.weights.compared - len(parity.weights.different),
+            "equal": parity.weights.equal,
             "different": list(parity.weights.different),
         },
         "settings": {
             "compared": parity.settings.compared,
-            "equal": parity.settings.compared - len(parity.settings.different),
+            "equal": parity.settings.equal,
             "different": list(parity.settings.different),
         },
         "levels": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Callable, Sequence
 
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.formats import printable, shorten_middle
 from slimfix.report.text import WIDTH
 

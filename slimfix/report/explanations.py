@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from slimfix.parity.result import Diagnosis, ParityResult, Trial
-from slimfix.report.formats import format_count, format_error
+from slimfix.errors import count
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import Diagnosis, Trial
+from slimfix.report.formats import format_error
 
 
 def describe_diagnosis(diagnosis: Diagnosis) -> tuple[str, ...]:
@@ -16,8 +18,7 @@ def describe_diagnosis(diagnosis: Diagnosis) -> tuple[str, ...]:
     )
     if not diagnosis.trials:
         return (where, "Nothing was tried to explain it.")
-    number = len(diagnosis.trials)
-    tried = f"{number} {'hypothesis' if number == 1 else 'hypotheses'} tried"
+    tried = f"{count(len(diagnosis.trials), 'hypothesis', 'hypotheses')} tried"
     fitting = "; ".join(trial.hypothesis for trial in diagnosis.fitting)
     if not fitting:
         return (where, f"{tried}; none explains it.")
@@ -34,7 +35,7 @@ def describe_unmatched(parity: ParityResult) -> str:
     if not parity.unmatched:
         return ""
     return (
-        f"{format_count(len(parity.unmatched), 'tensor')} of the original without a layer of that "
+        f"{count(len(parity.unmatched), 'tensor')} of the original without a layer of that "
         "name in the Keras model; what they pass on is compared all the same"
     )
 
@@ -50,6 +51,6 @@ def describe_silent(parity: ParityResult) -> str:
     if not silent:
         return ""
     return (
-        f"{format_count(sum(silent.values()), 'channel')} zero everywhere on these inputs, so that "
+        f"{count(sum(silent.values()), 'channel')} zero everywhere on these inputs, so that "
         "nothing was compared in them"
     )

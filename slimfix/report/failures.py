@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Iterator, Sequence
 
-from slimfix.parity.result import (
-    LayerParity,
-    ParityResult,
-    StatisticParity,
-    TrajectoryParity,
-    Verdict,
-)
-from slimfix.report.formats import format_count, format_error
+from slimfix.errors import count
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import LayerParity, StatisticParity, TrajectoryParity
+from slimfix.parity.verdicts import Verdict
+from slimfix.report.formats import format_error
 
 
 def describe_failures(parity: ParityResult) -> list[str]:
@@ -30,7 +27,7 @@ def _layers(rows: Sequence[LayerParity]) -> Iterator[str]:
     different = [row for row in rows if row.verdict is Verdict.DIFFERENT]
     if different:
         yield f"The first layer that computes another function is {_place(different[0], rows)}."
-        yield f"{len(different)} of {format_count(len(rows), 'layer')} differ in float64."
+        yield f"{len(different)} of {count(len(rows), 'layer')} differ in float64."
 
 
 def _training(rows: Sequence[LayerParity]) -> Iterator[str]:
@@ -40,7 +37,7 @@ def _training(rows: Sequence[LayerParity]) -> Iterator[str]:
             "Level L2: the first layer that computes another function in training mode is "
             f"{_place(different[0], rows)}."
         )
-        yield f"{len(different)} of {format_count(len(rows), 'layer')} differ in training mode."
+        yield f"{len(different)} of {count(len(rows), 'layer')} differ in training mode."
 
 
 def _place(row: LayerParity, rows: Sequence[LayerParity]) -> str:
@@ -60,7 +57,7 @@ def _statistics(rows: Sequence[StatisticParity]) -> Iterator[str]:
             "Level L2: the first moving statistic that one training step moves otherwise is "
             f"'{first.variable}'{size}."
         )
-        yield f"{len(different)} of {format_count(len(rows), 'moving statistic')} differ."
+        yield f"{len(different)} of {count(len(rows), 'moving statistic')} differ."
 
 
 def _gradients(rows: Sequence[LayerParity]) -> Iterator[str]:
@@ -71,7 +68,7 @@ def _gradients(rows: Sequence[LayerParity]) -> Iterator[str]:
             f"Level L3: the first gradient that differs is that of '{first.tensor}' ({first.kind} "
             f"of layer '{first.layer}'): float64 error {format_error(first.function_error)}."
         )
-        yield f"{len(different)} of {format_count(len(rows), 'gradient')} differ."
+        yield f"{len(different)} of {count(len(rows), 'gradient')} differ."
 
 
 def _steps(trajectory: TrajectoryParity) -> Iterator[str]:
@@ -90,11 +87,11 @@ def _weights(parity: ParityResult) -> Iterator[str]:
     weights, settings = parity.weights, parity.settings
     if weights.different:
         yield (
-            f"{len(weights.different)} of {format_count(weights.compared, 'weight')} read back "
+            f"{len(weights.different)} of {count(weights.compared, 'weight')} read back "
             "from the Keras file do not have the checkpoint's bits."
         )
     if settings.different:
         yield (
-            f"{len(settings.different)} of {format_count(settings.compared, 'setting')} read back "
+            f"{len(settings.different)} of {count(settings.compared, 'setting')} read back "
             "from the Keras file are not as planned."
         )

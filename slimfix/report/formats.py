@@ -1,8 +1,6 @@
-"""How numbers, shapes and names are written, the same in every face of the report."""
+"""How numbers and names are written, the same in every face of the report."""
 
 from __future__ import annotations
-
-from typing import Iterable
 
 
 def format_error(error: float) -> str:
@@ -22,16 +20,6 @@ def format_ulps(ulps: float) -> str:
 def format_value(value: float) -> str:
     """Returns a value in its own unit, four digits of it."""
     return f"{value:.4g}"
-
-
-def format_shape(shape: Iterable[int | None]) -> str:
-    """Returns '[8,10]'; an unknown size reads '?'."""
-    return "[" + ",".join("?" if size is None else str(size) for size in shape) + "]"
-
-
-def format_count(count: int, noun: str) -> str:
-    """Returns '1 layer' or '2 layers'."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shorten_middle(text: str, width: int) -> str:

@@ -6,7 +6,9 @@ import dataclasses
 from typing import Iterable, Mapping, Sequence
 
 from slimfix.migration.account import VariableFate
-from slimfix.parity.result import ParityResult, StatisticParity, Verdict
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import StatisticParity
+from slimfix.parity.verdicts import Verdict
 
 _UNKNOWN = "the cause is not known"
 

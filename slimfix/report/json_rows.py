@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from slimfix.parity.result import (
+from slimfix.parity.result import LevelParity
+from slimfix.parity.rows import (
     Diagnosis,
     LayerParity,
-    LevelParity,
     Spread,
     StatisticParity,
     StepParity,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Collection, Sequence
 
-from slimfix.parity.result import LayerParity
+from slimfix.errors import count
+from slimfix.parity.rows import LayerParity
 from slimfix.report.columns import ERROR, Column, Paint, Row, lay_out
-from slimfix.report.formats import format_count, format_error
+from slimfix.report.formats import format_error
 from slimfix.report.order import worst_first
 from slimfix.report.text import wrap
 
@@ -24,7 +25,7 @@ def layer_table(
     return [
         *table,
         *wrap(
-            f"{len(rows)} of {format_count(len(ordered), 'layer')} shown{marked}. Errors are "
+            f"{len(rows)} of {count(len(ordered), 'layer')} shown{marked}. Errors are "
             "the largest difference to the float64 original, as a share of the channel's largest "
             "value."
         ),
@@ -35,7 +36,7 @@ def gradient_table(gradients: Sequence[LayerParity], shown: int, paint: Paint) -
     """Returns the lines of the table: the worst `shown` gradients, by what they are taken of."""
     rows = worst_first(gradients)[:shown]
     table = _table("gradient of", [row.tensor for row in rows], rows, paint)
-    return [*table, *wrap(f"{len(rows)} of {format_count(len(gradients), 'gradient')} shown.")]
+    return [*table, *wrap(f"{len(rows)} of {count(len(gradients), 'gradient')} shown.")]
 
 
 def _table(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slimfix.parity.result import Level, LevelParity, ParityResult
+from slimfix.parity.result import LevelParity, ParityResult
+from slimfix.parity.verdicts import Level
 from slimfix.report.formats import format_error
 
 TITLES = {

@@ -5,7 +5,22 @@ from __future__ import annotations
 import math
 from typing import Sequence
 
-from slimfix.parity.result import LayerParity, ParityResult, StatisticParity, Verdict
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import LayerParity, StatisticParity
+from slimfix.parity.verdicts import Verdict
+
+
+def numbered_worst_first(layers: Sequence[LayerParity]) -> tuple[tuple[int, LayerParity], ...]:
+    """Returns the layers as `worst_first` does, each with its number in data-flow order, from 1."""
+
+    def badness(numbered: tuple[int, LayerParity]) -> tuple[float, float, float]:
+        row = numbered[1]
+        if row.verdict is Verdict.DIFFERENT:
+            return -row.verdict.rank, 0.0, 0.0
+        ratio = _ratio(row.keras_error, row.original_error)
+        return -row.verdict.rank, -ratio, -_or_inf(row.keras_error)
+
+    return tuple(sorted(enumerate(layers, 1), key=badness))
 
 
 def worst_first(layers: Sequence[LayerParity]) -> tuple[LayerParity, ...]:
@@ -15,21 +30,14 @@ def worst_first(layers: Sequence[LayerParity]) -> tuple[LayerParity, ...]:
     the cause, those after it may only pass its error on. All others go by how many times the
     original's own float32 error theirs is, then by that error.
     """
-
-    def badness(row: LayerParity) -> tuple[float, float, float]:
-        order = -float(list(Verdict).index(row.verdict))
-        if row.verdict is Verdict.DIFFERENT:
-            return order, 0.0, 0.0
-        return order, -_ratio(row.keras_error, row.original_error), -_or_inf(row.keras_error)
-
-    return tuple(sorted(layers, key=badness))
+    return tuple(row for _, row in numbered_worst_first(layers))
 
 
 def worst_statistics_first(statistics: Sequence[StatisticParity]) -> tuple[StatisticParity, ...]:
     """Returns moving statistics by verdict, then by what no reason explains; the rest as given."""
 
     def badness(row: StatisticParity) -> tuple[float, float]:
-        return -float(list(Verdict).index(row.verdict)), -_or_inf(row.unexplained_error or 0.0)
+        return -row.verdict.rank, -_or_inf(row.unexplained_error or 0.0)
 
     return tuple(sorted(statistics, key=badness))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from slimfix.parity.result import LayerParity, StepParity, TrajectoryParity, Verdict
-from slimfix.report.formats import format_count
-from slimfix.report.markup import plot_figure
-from slimfix.report.plot import Plot, Series, draw_plot, plot_legend, plot_remark
+from slimfix.errors import count
+from slimfix.parity.rows import LayerParity, TrajectoryParity
+from slimfix.parity.verdicts import Verdict
+from slimfix.report.plot import Plot, Series
 
 _MEANINGS = (
     ("float64", "Keras in float64: the function"),
@@ -25,71 +25,51 @@ _STEP_ERRORS = (
 
 def plot_layers(layers: Sequence[LayerParity], name: str, title: str) -> Plot:
     """Returns the plot of three errors of each layer over its place in data-flow order."""
-    errors = zip(*((row.function_error, row.original_error, row.keras_error) for row in layers))
+    errors = [(row.function_error, row.original_error, row.keras_error) for row in layers]
     return Plot(
         name=name,
         title=title,
+        caption=_LAYER_ERRORS,
         across="layer, in data-flow order",
         places=tuple(row.layer for row in layers),
         ticks=tuple(str(number) for number, _ in enumerate(layers, 1)),
-        series=_series(list(errors)),
+        series=_series(errors),
         first=_first([row.verdict for row in layers]),
-        noted=format_count(len(layers), "layer"),
+        noted=count(len(layers), "layer"),
     )
 
 
-def plot_losses(trajectory: TrajectoryParity) -> Plot:
-    """Returns the plot of the loss's three errors by step."""
+def plot_steps(trajectory: TrajectoryParity) -> tuple[Plot, Plot]:
+    """Returns the plots of three errors by step: of the loss, and of the worst weight."""
     steps = trajectory.steps
-    errors = [step.loss_errors for step in steps]
-    return _plot_steps(steps, "loss", "Error of the loss by step", errors)
 
+    def plot(name: str, title: str, errors: Sequence[tuple[float, float, float]]) -> Plot:
+        return Plot(
+            name=name,
+            title=title,
+            caption=f"{title}. {_STEP_ERRORS}",
+            across="optimizer step",
+            places=tuple(f"step {step.step}" for step in steps),
+            ticks=tuple(str(step.step) for step in steps),
+            series=_series(errors),
+            first=_first([step.verdict for step in steps]),
+            noted=count(len(steps), "step"),
+        )
 
-def plot_weights(trajectory: TrajectoryParity) -> Plot:
-    """Returns the plot of the worst weight's three errors by step."""
-    steps = trajectory.steps
-    errors = [step.weight_errors for step in steps]
-    return _plot_steps(steps, "weights", "Error of the worst weight by step", errors)
-
-
-def _plot_steps(
-    steps: Sequence[StepParity],
-    name: str,
-    title: str,
-    errors: Sequence[tuple[float, float, float]],
-) -> Plot:
-    return Plot(
-        name=name,
-        title=title,
-        across="optimizer step",
-        places=tuple(f"step {step.step}" for step in steps),
-        ticks=tuple(str(step.step) for step in steps),
-        series=_series(list(zip(*errors))),
-        first=_first([step.verdict for step in steps]),
-        noted=format_count(len(steps), "step"),
+    return (
+        plot("loss", "Error of the loss by step", [step.loss_errors for step in steps]),
+        plot(
+            "weights", "Error of the worst weight by step", [step.weight_errors for step in steps]
+        ),
     )
 
 
-def _series(errors: Sequence[tuple[float, ...]]) -> tuple[Series, ...]:
-    filled = errors or [()] * len(_MEANINGS)
-    return tuple(Series(css, meaning, row) for (css, meaning), row in zip(_MEANINGS, filled))
+def _series(errors: Sequence[tuple[float, float, float]]) -> tuple[Series, ...]:
+    return tuple(
+        Series(css, meaning, tuple(each[at] for each in errors))
+        for at, (css, meaning) in enumerate(_MEANINGS)
+    )
 
 
 def _first(verdicts: Sequence[Verdict]) -> int | None:
     return verdicts.index(Verdict.DIFFERENT) if Verdict.DIFFERENT in verdicts else None
-
-
-def draw_layers(layers: Sequence[LayerParity], name: str, title: str) -> str:
-    """Returns the figure of `plot_layers`."""
-    return _figure(plot_layers(layers, name, title), _LAYER_ERRORS)
-
-
-def draw_steps(trajectory: TrajectoryParity) -> str:
-    """Returns the figures of loss and weights."""
-    plots = (plot_losses(trajectory), plot_weights(trajectory))
-    return "\n".join(_figure(plot, f"{plot.title}. {_STEP_ERRORS}") for plot in plots)
-
-
-def _figure(plot: Plot, caption: str) -> str:
-    remark = f"{caption} {plot_remark(plot)}".strip()
-    return plot_figure(plot.title, draw_plot(plot), plot_legend(plot), remark)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Iterable, Sequence
 
-from slimfix.parity.result import Diagnosis, ParityResult
+from slimfix.errors import count
+from slimfix.parity.result import ParityResult
+from slimfix.parity.rows import Diagnosis
 from slimfix.report.explanations import (
     describe_diagnosis,
     describe_silent,
@@ -12,7 +14,6 @@ from slimfix.report.explanations import (
     describe_unmatched,
     silent_layers,
 )
-from slimfix.report.formats import format_count
 from slimfix.report.groups import NoteGroup, group_causes, group_reasons
 from slimfix.report.text import wrap
 
@@ -26,7 +27,7 @@ def group_lines(groups: Iterable[NoteGroup], noun: str) -> list[str]:
     for group in groups:
         lines += wrap(group.note)
         names = _names([f"'{scope}'" for scope in group.scopes])
-        lines += _below(f"in {format_count(len(group.scopes), noun)}: {names}")
+        lines += _below(f"in {count(len(group.scopes), noun)}: {names}")
     return lines
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from slimfix.parity.result import Level, LevelParity, ParityResult, Verdict
+from slimfix.errors import count
+from slimfix.parity.result import LevelParity, ParityResult
+from slimfix.parity.verdicts import Level, Verdict
 from slimfix.report.failures import describe_failures
-from slimfix.report.formats import format_count
 from slimfix.report.groups import group_reasons, group_variables
 from slimfix.report.levels import TITLES, format_compared
 from slimfix.report.order import worst_output
@@ -41,9 +42,7 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
     sentences += _reasons(parity)
     lost = group_variables(result.variables).lost
     if lost:
-        sentences.append(
-            f"{format_count(len(lost), 'variable')} of the checkpoint unaccounted for."
-        )
+        sentences.append(f"{count(len(lost), 'variable')} of the checkpoint unaccounted for.")
     return tuple(sentences)
 
 
@@ -55,7 +54,7 @@ def _inference(parity: ParityResult, level: LevelParity, the: str) -> Iterator[s
     degraded = sum(row.verdict is Verdict.DEGRADED for row in parity.layers)
     if degraded:
         yield (
-            f"{degraded} of {format_count(len(parity.layers), 'layer')} round so much; the worst "
+            f"{degraded} of {count(len(parity.layers), 'layer')} round so much; the worst "
             f"output is {worst_output(parity).verdict.value}."
         )
 
@@ -71,7 +70,7 @@ def _reasons(parity: ParityResult) -> Iterator[str]:
     explained = [row for row in parity.statistics if row.verdict is Verdict.EXPLAINED]
     for group in group_reasons(explained):
         yield (
-            f"{len(group.scopes)} of {format_count(len(parity.statistics), 'moving statistic')} "
+            f"{len(group.scopes)} of {count(len(parity.statistics), 'moving statistic')} "
             f"take other values in a training step, for this reason: {group.note}."
         )
 
@@ -81,7 +80,7 @@ def describe_source(result: MigrationResult) -> tuple[tuple[str, str], ...]:
     parity = result.parity
     reference = parity.reference.description
     if parity.reference.recorded_tensors:
-        checked = format_count(parity.reference.recorded_tensors, "recorded tensor")
+        checked = count(parity.reference.recorded_tensors, "recorded tensor")
         reference += f"; {checked} checked against float64"
     return (
         ("checkpoint", result.checkpoint),
@@ -90,7 +89,7 @@ def describe_source(result: MigrationResult) -> tuple[tuple[str, str], ...]:
         *(("input", f"'{name}' -> '{keras}'") for name, keras in result.inputs.items()),
         *(("output", f"'{name}'") for name in result.outputs),
         ("original", reference),
-        ("data", f"{format_count(parity.samples, 'sample')}, sha256 {parity.inputs_sha256}"),
+        ("data", f"{count(parity.samples, 'sample')}, sha256 {parity.inputs_sha256}"),
         *(("sha256", f"{digest} {path}") for path, digest in result.checksums.items()),
         ("versions", ", ".join(f"{key} {value}" for key, value in sorted(parity.versions.items()))),
     )

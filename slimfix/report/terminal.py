@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from slimfix.parity.result import ParityResult, Verdict
+from slimfix.migration.function import format_shape
+from slimfix.parity.result import ParityResult
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.columns import Column, Paint, Row, lay_out
-from slimfix.report.formats import format_error, format_shape, format_ulps
+from slimfix.report.formats import format_error, format_ulps
 from slimfix.report.groups import group_notes, group_variables
 from slimfix.report.layer_table import gradient_table, layer_table
 from slimfix.report.levels import TITLES, every_level, format_compared, format_worst
@@ -113,11 +115,10 @@ def _variables(result: MigrationResult) -> list[str]:
 
 def _weights(parity: ParityResult, rows: int) -> list[str]:
     weights, settings = parity.weights, parity.settings
-    same = settings.compared - len(settings.different)
     lines = [
-        f"  {weights.compared - len(weights.different)} of {weights.compared} weights bit-equal to "
-        "the checkpoint",
-        f"  {same} of {settings.compared} settings as planned (momentum, rates, regularizers, ...)",
+        f"  {weights.equal} of {weights.compared} weights bit-equal to the checkpoint",
+        f"  {settings.equal} of {settings.compared} settings as planned "
+        "(momentum, rates, regularizers, ...)",
     ]
     different = [*weights.different, *settings.different]
     for line in different[:rows]:

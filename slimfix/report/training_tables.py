@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from slimfix.parity.result import Spread, StatisticParity, StepParity, TrajectoryParity, Verdict
+from slimfix.errors import count
+from slimfix.parity.rows import Spread, StatisticParity, StepParity, TrajectoryParity
+from slimfix.parity.verdicts import Verdict
 from slimfix.report.columns import ERROR, Column, Paint, Row, lay_out
-from slimfix.report.formats import format_count, format_error, format_value
+from slimfix.report.formats import format_error, format_value
 from slimfix.report.order import worst_statistics_first
 from slimfix.report.text import wrap
 
@@ -30,7 +32,7 @@ def statistics_table(statistics: Sequence[StatisticParity], shown: int, paint: P
         f"{'after one step':>{end}}  {'error in':>{ERROR}}",
         *lines,
         *wrap(
-            f"{len(rows)} of {format_count(len(statistics), 'moving statistic')} shown. Values are "
+            f"{len(rows)} of {count(len(statistics), 'moving statistic')} shown. Values are "
             "means over the channels; left: the error once the stated reason is taken out."
         ),
     ]
@@ -72,7 +74,7 @@ def step_table(trajectory: TrajectoryParity, shown: int, paint: Paint) -> list[s
         f"{'error of the loss':>{end}}  {'weights':>{ERROR}}",
         *lines,
         *wrap(
-            f"{len(steps)} of {format_count(len(trajectory.steps), 'step')} shown; the loss is the "
+            f"{len(steps)} of {count(len(trajectory.steps), 'step')} shown; the loss is the "
             "float64 original's."
         ),
     ]

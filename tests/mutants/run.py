@@ -22,7 +22,7 @@ from typing import Collection, Sequence
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from slimfix.errors import SlimfixError
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 from tests.mutants.kinds import KINDS, Kind
 from tests.mutants.nets import BUILDERS, Net, build_nets
 from tests.mutants.random_nets import DrawnNet, for_each_drawn, migrate_drawn

@@ -10,7 +10,7 @@ from typing import Any, Collection, Iterable, Iterator
 from slimfix.errors import ParityError
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity import diff_parity
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 from tests.mutants.kinds import Kind
 from tests.mutants.nets import Net
 

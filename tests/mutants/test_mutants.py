@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from slimfix.parity.result import Level, SettingsParity, WeightsParity
+from slimfix.parity.rows import SettingsParity, WeightsParity
+from slimfix.parity.verdicts import Level
 from tests.mutants import run
 from tests.mutants.kinds import KINDS
 from tests.mutants.nets import BUILDERS, build_nets

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slimfix.parity.compare import equal_bits, judge, relative_error
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 
 REFERENCE = np.array([[1.0, -200.0, 3.0], [2.0, 100.0, -4.0]])
 

@@ -5,7 +5,7 @@ import pytest
 
 from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.view import GraphView
-from slimfix.reference.original import run_reference
+from tests.reference.run_once import run_reference
 
 
 def test_a_constant_part_keeps_its_float32_value(graph):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slimfix.graphdef.view import GraphView
-from slimfix.reference.original import run_reference
+from tests.reference.run_once import run_reference
 
 
 @pytest.fixture

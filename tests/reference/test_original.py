@@ -6,8 +6,8 @@ import pytest
 from slimfix.checkpoint import read_checkpoint
 from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.meta import read_meta
-from slimfix.reference.original import run_reference
 from slimfix.reference.recording import read_recording
+from tests.reference.run_once import run_reference
 
 EXACT = {"rtol": 1e-13, "atol": 1e-13}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slimfix.graphdef.functions import inline_functions
-from slimfix.reference.original import run_reference
+from tests.reference.run_once import run_reference
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 

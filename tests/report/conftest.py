@@ -12,21 +12,19 @@ import math
 import pytest
 
 from slimfix.migration.account import VariableFate
-from slimfix.parity.result import (
+from slimfix.parity.result import ParityResult, Reference
+from slimfix.parity.rows import (
     Diagnosis,
     LayerParity,
-    Level,
-    ParityResult,
-    Reference,
     SettingsParity,
     Spread,
     StatisticParity,
     StepParity,
     TrajectoryParity,
     Trial,
-    Verdict,
     WeightsParity,
 )
+from slimfix.parity.verdicts import Level, Verdict
 from slimfix.report.result import MigrationResult
 
 INPUTS_SHA256 = "3f7a" * 16

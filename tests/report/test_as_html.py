@@ -7,13 +7,14 @@ import html.parser
 import math
 import re
 
+import markupsafe
 import pytest
 
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 from slimfix.report import format_html
 from slimfix.report.axis import fit_axis
-from slimfix.report.plot import draw_plot, plot_remark
-from slimfix.report.plots import draw_steps, plot_layers
+from slimfix.report.plots import plot_layers, plot_steps
+from slimfix.report.templates import load_template
 
 VOID = {"meta", "br", "wbr"}
 
@@ -130,10 +131,26 @@ def test_every_string_of_the_result_is_escaped(name, strings, request):
     assert page.text.count("<img src=x onerror=alert(1)>") > strings
 
 
-def test_dollar_signs_in_names_are_not_filled_in(passing):
-    page = Page(format_html(dataclasses.replace(passing, checkpoint="runs/$title/$$x")))
-    assert "runs/$title/$$x" in page.text
-    assert "$" not in page.text.replace("runs/$title/$$x", "")
+def test_the_rule_of_escaping_can_fail(passing):
+    markup = markupsafe.Markup("<b>bold</b>")  # Says of itself that it is safe.
+    assert Page(format_html(dataclasses.replace(passing, checkpoint=markup))).named("b")
+
+
+def test_no_name_is_a_template(passing):
+    name = "runs/$title/{{ 7 * 7 }}/{% raw %}/{# x"
+    page = Page(format_html(dataclasses.replace(passing, checkpoint=name)))
+    assert name in page.text
+
+
+def test_control_characters_of_names_are_escaped(passing):
+    """In plain text, and in a cell, which says itself where its text may break."""
+    name = "runs/\033[2Jmodel\u202e\n.ckpt"
+    layers = tuple(dataclasses.replace(row, layer=name) for row in passing.parity.layers)
+    parity = dataclasses.replace(passing.parity, layers=layers)
+    text = format_html(dataclasses.replace(passing, checkpoint=name, parity=parity))
+    shown = "runs/\\x1b[2Jmodel\\u202e\\n.ckpt"
+    assert Page(text).text.count(shown) > 2 and shown in Page(text).tables[0][1][1]
+    assert not {"\033", "\u202e"} & set(text)
 
 
 def test_layer_table(failing):
@@ -233,16 +250,20 @@ def test_axis_of_few_or_wild_errors_is_finite(errors):
     assert len(axis.ticks()) <= 13
 
 
+def draw_plot(plot):
+    return str(load_template("plot.html").module.draw(plot))
+
+
 def drawn_from(layers):
     return plot_layers(layers, "plot", "Error by depth")
 
 
 def test_plot_says_how_zero_is_drawn(passing, failing):
     zero = "Errors of exactly 0 are drawn on the bottom line."
-    assert plot_remark(drawn_from(passing.parity.layers)) == zero
-    assert plot_remark(drawn_from(passing.parity.layers[1:])) == ""
+    assert drawn_from(passing.parity.layers).remark == zero
+    assert drawn_from(passing.parity.layers[1:]).remark == ""
     assert (
-        plot_remark(drawn_from(failing.parity.layers))
+        drawn_from(failing.parity.layers).remark
         == zero + " NaN and infinity are drawn on the top line."
     )
     assert zero in Page(format_html(passing)).text
@@ -265,7 +286,7 @@ def test_a_plot_of_nothing_is_drawn():
 
 
 def test_plots_of_steps(astray):
-    drawn = draw_steps(astray.parity.trajectory)
+    drawn = "".join(draw_plot(plot) for plot in plot_steps(astray.parity.trajectory))
     assert drawn.count('<svg viewBox="0 0 760 340"') == 2
     assert drawn.count(">first difference<") == 2
     assert "<title>step 5: Keras in float64: the function: 1.5e-02</title>" in drawn
@@ -300,7 +321,7 @@ def tables(result):
     captions = re.findall(r"<caption>([^<]*)</caption>", text)
     found = Page(text).tables
     assert len(captions) == len(set(captions)) == len(found)
-    return dict(zip(captions, found))
+    return dict(zip(map(html.unescape, captions), found))
 
 
 def test_levels_that_did_not_run_have_no_table(passing, trained):
@@ -361,6 +382,13 @@ def test_statistics_without_a_step(trained):
     assert cells[4:9] == ["-", "-", "240", "-", "-"]
 
 
+def test_what_is_not_known_sorts_below_all_others(trained):
+    row = dataclasses.replace(trained.parity.statistics[0], keras_after=None, elements=None)
+    parity = dataclasses.replace(trained.parity, statistics=(row,))
+    text = format_html(dataclasses.replace(trained, parity=parity))
+    assert re.findall(r'data-value="([^"]*)">-<', text) == ["-Infinity", "-Infinity"]
+
+
 def test_table_of_gradients(astray):
     rows = tables(astray)["Gradients, worst first"]
     assert rows[0][1] == "Gradient of"
@@ -379,7 +407,7 @@ def test_table_of_gradients(astray):
 def test_table_of_steps_has_them_all(astray):
     rows = tables(astray)[
         "Momentum(learning_rate=0.01, momentum=0.9), minimising the mean square of "
-        "&#x27;net/logits/out:0&#x27;"
+        "'net/logits/out:0'"
     ]
     assert len(rows) == 1 + 20
     assert rows[5] == [

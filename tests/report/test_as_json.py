@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 from slimfix.report import format_json
 
 NO_CORRECTION = "Keras moves towards the plain variance, slim's fused op towards N/(N-1) times it"

@@ -62,6 +62,7 @@ def browser(tmp_path_factory):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     driver = webdriver.Chrome(options=options, service=service)
+    driver.get("about:blank")  # Away from the browser's own first page, which loads late.
     yield driver
     driver.quit()
 

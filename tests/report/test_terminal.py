@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from slimfix.parity.result import Verdict
+from slimfix.parity.verdicts import Verdict
 from slimfix.report import format_terminal
 from slimfix.report.order import worst_first
 from slimfix.report.training_tables import choose_steps

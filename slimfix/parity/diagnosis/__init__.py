@@ -12,7 +12,7 @@ from slimfix.parity.diagnosis.layer import diagnose
 from slimfix.parity.diagnosis.momentum import solve_momentum
 from slimfix.parity.diagnosis.origin import explain_weights
 from slimfix.parity.diagnosis.rounding import rounding_cause
-from slimfix.parity.result import Diagnosis, LayerParity
+from slimfix.parity.rows import Diagnosis, LayerParity
 
 __all__ = ["diagnose_layer", "diagnose_weights", "rounding_cause", "solve_momentum"]
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from slimfix.parity.compare import SAME_FUNCTION, relative_error
 from slimfix.parity.diagnosis.momentum import solve_momentum
-from slimfix.parity.result import Diagnosis, Level, StatisticParity, Trial
+from slimfix.parity.rows import Diagnosis, StatisticParity, Trial
+from slimfix.parity.verdicts import Level
 
 
 def diagnose_statistic(

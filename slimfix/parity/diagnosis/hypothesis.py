@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from slimfix.parity.compare import SAME_FUNCTION
 from slimfix.parity.diagnosis.chain import Repair
 from slimfix.parity.diagnosis.segment import Segment
-from slimfix.parity.result import Trial
+from slimfix.parity.rows import Trial
 
 
 @dataclasses.dataclass(frozen=True)

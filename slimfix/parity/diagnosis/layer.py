@@ -24,7 +24,8 @@ from slimfix.parity.diagnosis.segment import Segment, find_segment
 from slimfix.parity.diagnosis.structure import guess_argument_order, guess_extra, guess_reading
 from slimfix.parity.diagnosis.value import guess_origin, guess_values
 from slimfix.parity.diagnosis.window import guess_window
-from slimfix.parity.result import Diagnosis, LayerParity, Level, Trial
+from slimfix.parity.rows import Diagnosis, LayerParity, Trial
+from slimfix.parity.verdicts import Level
 
 _OF_A_STEP: tuple[Guesses, ...] = (
     guess_batch_norm,

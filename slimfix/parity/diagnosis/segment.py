@@ -14,7 +14,7 @@ from slimfix.parity.compare import relative_error
 from slimfix.parity.diagnosis.chain import Chain, Repair, Step, find_steps
 from slimfix.parity.keras_inputs import keras_inputs as inputs_by_name
 from slimfix.parity.keras_side import find_tensors
-from slimfix.parity.result import LayerParity
+from slimfix.parity.rows import LayerParity
 from slimfix.reference.original import Original
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 from tests.mutants.kinds.edits import BATCH_NORM, configured, layers, replaced, trains, weights
 from tests.mutants.kinds.registry import kind
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from slimfix.migration.records import LayerRecord
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 from tests.mutants.kinds.edits import (
     POOLS,
     WINDOWS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Callable
 
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 from tests.mutants.nets import Net
 
 Mutate = Callable[[Net], Any]

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 from tests.mutants.kinds.edits import (
     BATCH_NORM,
     followed,

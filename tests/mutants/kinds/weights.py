@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from slimfix.network.weights import RAW, SHADOW
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 from tests.mutants.kinds.edits import (
     CONV,
     WITH_KERNEL,

@@ -6,7 +6,7 @@ import pytest
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity import Verdict
 from slimfix.parity.diagnosis.batch_norm import Parameters, solve_epsilon
-from slimfix.parity.result import Level
+from slimfix.parity.verdicts import Level
 
 LAYER = "digits__sepconv2__BatchNorm"  # It has a gamma, a beta and epsilon 1.001e-5.
 NO_GAMMA = "digits__conv1__BatchNorm"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from slimfix.parity.diagnosis.decay import diagnose_statistic
-from slimfix.parity.result import Level, Spread, StatisticParity
+from slimfix.parity.rows import Spread, StatisticParity
+from slimfix.parity.verdicts import Level
 
 SPREAD = Spread(0.0, 0.0, 0.0)
 ROW = StatisticParity("net/bn/moving_variance", "net__bn/moving_variance", SPREAD, SPREAD)
