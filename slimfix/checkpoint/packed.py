@@ -30,8 +30,8 @@ def unpack(tensor: Message, dtype: DType, count: int) -> np.ndarray:
         return values
     if dtype.name in _FIXED:
         packed = tensor.joined(_FIXED[dtype.name])
-        found, rest = divmod(len(packed), dtype.size)
-        _check_count(found + bool(rest), count)
+        if len(packed) != count * dtype.size:
+            raise Damage(f"{len(packed)} bytes for {count} values of {dtype.name}")
         return np.frombuffer(packed, np.dtype(dtype.name).newbyteorder("<")).astype(dtype.name)
     if dtype.name in _VARINTS_OF_BITS:
         return _unpack_varints(
