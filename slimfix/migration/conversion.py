@@ -12,6 +12,7 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
@@ -225,15 +226,13 @@ def _mode_notes(resolved: Resolved) -> list[str]:
 def _input_records(
     input_shapes: Mapping[str, tuple[Shape, int]], function: Function
 ) -> Sequence[InputRecord]:
-    import tensorflow as tf
-
     records = []
     for tensor, (shape, dtype) in input_shapes.items():
         name = layer_name(names.fed_name(tensor))
         known = shape or ()
         order = function.permutations.get(tensor, range(len(known)))
         sizes = tuple(known[axis] for axis in order)
-        records.append(InputRecord(tensor, name, sizes, tf.as_dtype(dtype).name))
+        records.append(InputRecord(tensor, name, sizes, dtype_name(dtype)))
     return records
 
 

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Callable, Mapping, Sequence
 
 from slimfix import names
-from slimfix.graphdef.control_flow import BOOL, is_switch
+from slimfix.graphdef.control_flow import is_switch
 from slimfix.graphdef.dropout import Dropout, find_dropouts, read_dropout
+from slimfix.graphdef.dtypes import BOOL
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
