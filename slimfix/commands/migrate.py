@@ -50,18 +50,18 @@ def run(values: flags.FlagValues) -> int:
     """Migrates and prints the report; raises SlimfixError where it fails."""
     require(values, ("output_dir",), USAGE)
     source = read_source(values)
-    quiet.import_tensorflow()
     from slimfix import migrate  # Says so where Keras 3 cannot be had.
     from slimfix.report.terminal import format_terminal
 
     try:
-        result = migrate(
-            output_dir=values.output_dir,
-            recording=values.recording,
-            op_converters=values.op_converters,
-            exact_batch_norm=values.exact_batch_norm,
-            **source,
-        )
+        with quiet.tensorflow_kept_quiet():
+            result = migrate(
+                output_dir=values.output_dir,
+                recording=values.recording,
+                op_converters=values.op_converters,
+                exact_batch_norm=values.exact_batch_norm,
+                **source,
+            )
     except ParityError as error:
         if error.result is not None:
             print(format_terminal(error.result, colour=sys.stderr.isatty()), file=sys.stderr)

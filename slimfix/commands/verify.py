@@ -73,24 +73,24 @@ def run(values: flags.FlagValues) -> int:
     """Verifies and prints the report; raises SlimfixError where it fails."""
     require(values, ("model",), USAGE)
     source = read_source(values)
-    quiet.import_tensorflow()
     from slimfix import verify_parity  # Says so where Keras 3 cannot be had.
     from slimfix.report.terminal import format_terminal
 
     try:
-        result = verify_parity(
-            values.model,
-            recording=values.recording,
-            data=values.data,
-            levels=values.levels,
-            optimizer=values.optimizer,
-            learning_rate=values.learning_rate,
-            steps=values.steps,
-            output_dir=values.output_dir,
-            op_converters=values.op_converters,
-            progress=None,
-            **source,
-        )
+        with quiet.tensorflow_kept_quiet():
+            result = verify_parity(
+                values.model,
+                recording=values.recording,
+                data=values.data,
+                levels=values.levels,
+                optimizer=values.optimizer,
+                learning_rate=values.learning_rate,
+                steps=values.steps,
+                output_dir=values.output_dir,
+                op_converters=values.op_converters,
+                progress=None,
+                **source,
+            )
     except ParityError as error:
         if error.result is not None:
             print(format_terminal(error.result, colour=sys.stdout.isatty()))

@@ -17,8 +17,11 @@ _OPS = """
 1  | dtype shape | PlaceholderWithDefault
 1  | dtype | IsVariableInitialized ReadVariableOp
 1  | | LogicalNot LoopCond VarIsInitializedOp
-1  | T | Abs CheckNumerics Ceil EnsureShape Enter Exit Floor Identity L2Loss Neg NextIteration
-1  | T | OnesLike PreventGradient RefEnter RefExit RefIdentity RefNextIteration Relu Rsqrt Shape
+1  | T message | CheckNumerics
+1  | T shape | EnsureShape
+1  | T frame_name | Enter RefEnter
+1  | T | Abs Ceil Exit Floor Identity L2Loss Neg NextIteration
+1  | T | OnesLike PreventGradient RefExit RefIdentity RefNextIteration Relu Rsqrt Shape
 1  | T | Size Snapshot Sqrt Square Squeeze StopGradient ZerosLike
 1  | T ksize strides padding | AvgPool AvgPool3D MaxPool3D
 1  | ksize strides padding | MaxPool
@@ -72,7 +75,7 @@ _KINDS = {
     "f": "alpha beta bias epsilon",
     "b": "align_corners half_pixel_centers is_training keep_dims transpose_a transpose_b "
     "validate_indices",
-    "s": "data_format padding",
+    "s": "data_format frame_name padding",
 }
 _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 

@@ -14,7 +14,7 @@ from slimfix.graphdef.variables import gather_of_value
 from slimfix.graphdef.view import Node
 from slimfix.migration.function import Function, Shape
 from slimfix.network.inference import BATCH_NORM
-from slimfix.network.resolve import DROPOUT, Resolved
+from slimfix.network.resolved import DROPOUT, Resolved
 from slimfix.network.weights import Weights
 
 _PICKS = ("GatherV2", "Slice", "StridedSlice")
