@@ -27,7 +27,11 @@ _OUTPUT_DIR = os.path.join(_ROOT, "build", "demo")  # Made anew each time.
 def main(argv: list[str]) -> None:
     """Migrates, verifies, prints the report, then the accuracy on the test images."""
     del argv
-    quiet.import_tensorflow()
+    with quiet.tensorflow_kept_quiet():
+        _run()
+
+
+def _run() -> None:
     shutil.rmtree(_OUTPUT_DIR, ignore_errors=True)
     model_dir = os.path.join(_OUTPUT_DIR, "model")
     slimfix.migrate(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 from slimfix.errors import UnsupportedEnvironmentError, explain
 
 # Older ones forget the names of some operations in a saved model.
@@ -11,10 +13,8 @@ _OLDEST_KERAS = (3, 12)
 def check_environment() -> None:
     """Raises UnsupportedEnvironmentError unless Keras 3.12 or later is installed."""
     try:
-        import keras
-
-        version = keras.__version__
-    except ImportError:
+        version = metadata.version("keras")  # Not of the module, which takes seconds to import.
+    except metadata.PackageNotFoundError:
         version = "none"
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if numbers < _OLDEST_KERAS:

@@ -48,9 +48,12 @@ class Role(enum.Enum):
 
 
 def split_tensor_name(name: str) -> tuple[str, int]:
-    """Returns (node name, output index) of a tensor name; 'conv1/Relu' reads as 'conv1/Relu:0'."""
-    node, colon, index = name.rpartition(":")
-    if not colon:
+    """Returns (node name, output index) of a tensor name; 'conv1/Relu' reads as 'conv1/Relu:0'.
+
+    What ends in no index is a node's name as it is, though no graph has one with a colon.
+    """
+    node, _, index = name.rpartition(":")
+    if not index.isdecimal() or not node:
         return name, 0
     return node, int(index)
 

@@ -13,6 +13,7 @@ from slimfix.folder import check_is_free, new_folder
 from slimfix.migrating import ACCOUNT_FILE, MODEL_FILE
 from slimfix.migration import plan_migration
 from slimfix.migration.eager import run_eagerly
+from slimfix.network.checked import check_network
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
 from slimfix.parity import Level, Recording, diff_parity, read_recording
@@ -96,16 +97,18 @@ def verify_parity(
     source = Source(
         checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
     )
-    path = None
-    if isinstance(model, (str, os.PathLike)):
-        path = os.fspath(model)
-        if os.path.isdir(path):
-            source, inputs, outputs = _read_folder(path, source, inputs, outputs)
-            path = os.path.join(path, MODEL_FILE)
+    path = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
+    if path is not None and os.path.isdir(path):
+        source, inputs, outputs = _read_folder(path, source, inputs, outputs)
+        path = os.path.join(path, MODEL_FILE)
+    if path is not None and not os.path.isfile(path):
+        raise UsageError(f"No Keras model at '{path}'")
+    checked = check_network(source, inputs, outputs, values)  # Before Keras takes its time to load.
+    if path is not None:
         model = _load(path)
     model = run_eagerly(as_functional, model)
     exact = any(type(layer).__name__ == "SlimBatchNormalization" for layer in model.layers)
-    migration = plan_migration(source, inputs, outputs, values, exact)
+    migration = plan_migration(checked, exact)
     parity = diff_parity(
         model,
         migration,
@@ -197,8 +200,6 @@ def _complete(source: Source, checkpoint: str, meta: str) -> Source:
 def _load(path: str) -> Any:
     import slimfix.layers.batch_norm  # noqa: F401  A model may hold its layer.
 
-    if not os.path.isfile(path):
-        raise UsageError(f"No Keras model at '{path}'")
     try:
         return run_eagerly(load_model, path)
     except (OSError, TypeError, ValueError) as error:

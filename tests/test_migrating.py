@@ -97,7 +97,7 @@ def test_paths_may_be_paths_and_one_name_a_string(tmp_path):
 
 @pytest.mark.parametrize("version", ["2.3.1", "3.10.0"])
 def test_with_an_older_keras_the_way_out_is_named(tmp_path, monkeypatch, version):
-    monkeypatch.setattr("keras.__version__", version)
+    monkeypatch.setattr("slimfix.environment.metadata.version", lambda package: version)
     wanted = f"Migration needs Keras 3.12 or later; installed: {version}"
     with pytest.raises(UnsupportedEnvironmentError, match=re.escape(wanted)):
         migrate(f"{GOOD}/model.ckpt", str(tmp_path / "out"))

@@ -293,6 +293,6 @@ def test_a_file_without_a_network_is_refused(keras_file):
 
 
 def test_an_older_keras_is_refused(monkeypatch, keras_file):
-    monkeypatch.setattr("keras.__version__", "3.10.0")
+    monkeypatch.setattr("slimfix.environment.metadata.version", lambda package: "3.10.0")
     with pytest.raises(UnsupportedEnvironmentError, match=r"or later; installed: 3\.10"):
         verify_parity(keras_file, CHECKPOINT)

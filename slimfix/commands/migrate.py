@@ -6,7 +6,6 @@ import sys
 
 from absl import flags
 
-from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.proof import define_proof_flags, print_report
 from slimfix.commands.source_flags import define_source_flags, read_source
@@ -39,7 +38,6 @@ def run(values: flags.FlagValues) -> int:
     """Migrates and prints the report; raises SlimfixError where it fails."""
     require(values, ("output_dir",), USAGE)
     source = read_source(values)
-    quiet.import_tensorflow()
     from slimfix import migrate  # Says so where Keras 3 cannot be had.
 
     print_report(

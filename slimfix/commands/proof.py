@@ -7,6 +7,7 @@ from typing import Any, Callable, TextIO
 
 from absl import flags
 
+from slimfix.commands import quiet
 from slimfix.errors import ParityError
 
 
@@ -37,7 +38,8 @@ def print_report(prove: Callable[[], Any], failed_to: TextIO) -> None:
     Raises: what `prove` raises.
     """
     try:
-        result = prove()
+        with quiet.tensorflow_kept_quiet():
+            result = prove()
     except ParityError as error:
         if error.result is not None:
             _print(error.result, failed_to)

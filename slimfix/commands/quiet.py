@@ -1,27 +1,103 @@
-"""Keeps the greetings of TensorFlow's C++ libraries off the terminal."""
+"""Keeps the greetings of TensorFlow's C++ libraries off the terminal, whenever it is loaded."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import sys
 import tempfile
-from typing import Iterator
+from importlib.abc import Loader, MetaPathFinder
+from types import ModuleType
+from typing import Any, Iterator, Sequence
+
+_TENSORFLOW = "tensorflow"
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow without what its libraries write to standard error while they load.
+@contextlib.contextmanager
+def tensorflow_kept_quiet(errors_only: bool = False) -> Iterator[None]:
+    """Lets TensorFlow load without a word, as soon as something needs it.
 
-    TF_CPP_MIN_LOG_LEVEL does not reach what TensorFlow 2.21 logs before its logging is set up.
-    If the import fails, what was held back is written after all.
+    A command that refuses what it was given never does: loading it takes seconds.
+
+    Args:
+      errors_only: whether to keep from the terminal, too, what TensorFlow 1.15 says of its own
+        deprecated functions.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    finder = _QuietFinder()
+    with contextlib.ExitStack() as stack:
+        if _TENSORFLOW in sys.modules:
+            _silence(errors_only, stack)
+        else:
+            finder.when_loaded = lambda: _silence(errors_only, stack)
+            sys.meta_path.insert(0, finder)
+            stack.callback(sys.meta_path.remove, finder)
+        yield
+
+
+def _silence(errors_only: bool, stack: contextlib.ExitStack) -> None:
+    """Sets the verbosity of TensorFlow's Python half until a stack unwinds."""
+    import tensorflow.compat.v1 as tf
+
+    if errors_only:
+        stack.callback(tf.logging.set_verbosity, tf.logging.get_verbosity())
+        tf.logging.set_verbosity(tf.logging.ERROR)
+
+
+class _QuietFinder(MetaPathFinder):
+    """Finds TensorFlow as Python does, but has it loaded with standard error held back."""
+
+    def __init__(self) -> None:
+        self.when_loaded: Any = None
+        self._is_looking = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> Any:
+        if name != _TENSORFLOW or self._is_looking:
+            return None
+        self._is_looking = True
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            self._is_looking = False
+        if spec is not None and spec.loader is not None:
+            spec.loader = _QuietLoader(spec.loader, self.when_loaded)
+        return spec
+
+
+class _QuietLoader(Loader):
+    def __init__(self, loader: Any, when_loaded: Any) -> None:
+        self._loader = loader
+        self._when_loaded = when_loaded
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        if spec is not None:
+            spec.loader = self._loader  # From here on it is a module like any other.
+        module.__loader__ = self._loader
+        with _standard_error_held_back():
+            self._loader.exec_module(module)
+        self._when_loaded()
+
+
+@contextlib.contextmanager
+def _standard_error_held_back() -> Iterator[None]:
+    """Drops what is written to standard error, by C++ too; where the block fails, writes it after
+    all.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach what TensorFlow 2.21 logs before its logging is set up.
+    """
     sys.stderr.flush()
     terminal = os.dup(2)
     with tempfile.TemporaryFile() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            yield
         except BaseException:
             held_back.seek(0)
             os.write(terminal, held_back.read())
@@ -29,16 +105,3 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
-
-
-@contextlib.contextmanager
-def errors_only() -> Iterator[None]:
-    """Keeps from the terminal what TensorFlow 1.15 says of its own deprecated functions."""
-    import tensorflow.compat.v1 as tf
-
-    before = tf.logging.get_verbosity()
-    tf.logging.set_verbosity(tf.logging.ERROR)
-    try:
-        yield
-    finally:
-        tf.logging.set_verbosity(before)

@@ -62,19 +62,19 @@ def run(values: flags.FlagValues) -> int:
     check_prefix_is_free(values.output)
     data = read_arrays(values.data)
     test_data = read_arrays(values.test_data) if values.test_data else None
-    quiet.import_tensorflow()
     from slimfix.recalibration.from_files import recalibrate_checkpoint
 
-    result = recalibrate_checkpoint(
-        checkpoint=values.checkpoint,
-        output=values.output,
-        data=data,
-        meta=values.meta,
-        batch_size=values.batch_size,
-        method=values.method,
-        scopes=values.scopes,
-        test_data=test_data,
-        outputs=values.outputs,
-    )
+    with quiet.tensorflow_kept_quiet():
+        result = recalibrate_checkpoint(
+            checkpoint=values.checkpoint,
+            output=values.output,
+            data=data,
+            meta=values.meta,
+            batch_size=values.batch_size,
+            method=values.method,
+            scopes=values.scopes,
+            test_data=test_data,
+            outputs=values.outputs,
+        )
     print(result)
     return 0

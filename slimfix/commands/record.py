@@ -61,10 +61,9 @@ def run(values: flags.FlagValues) -> int:
     from slimfix.reference.feeds import read_data
 
     data = read_data(values.data) if values.data else None
-    quiet.import_tensorflow()
     from slimfix import record
 
-    with quiet.errors_only():
+    with quiet.tensorflow_kept_quiet(errors_only=True):
         recording = record(
             output=values.output,
             data=data,

@@ -9,7 +9,7 @@ from slimfix.errors import UsageError, explain
 from slimfix.graphdef import batch_norm
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.functions import inline_functions
-from slimfix.graphdef.meta import read_meta
+from slimfix.graphdef.meta import read_collections, read_meta
 from slimfix.graphdef.view import GraphView
 
 
@@ -35,12 +35,12 @@ def view_graph(graph: Any | None = None) -> GraphView:
 
     Args: as of `find_batch_norm_layers`.
     """
-    import tensorflow.compat.v1 as tf
-
     if isinstance(graph, (str, os.PathLike)):
         graph = read_meta(os.fspath(graph))
-    if isinstance(graph, tf.MetaGraphDef):
-        return inline_functions(graph.graph_def, _saved_collections(graph))
+    if graph is not None and hasattr(graph, "collection_def"):  # A MetaGraphDef, whosever.
+        return inline_functions(graph.graph_def, read_collections(graph))
+    import tensorflow.compat.v1 as tf
+
     if graph is None:
         _refuse_eager()
         graph = tf.get_default_graph()
@@ -70,14 +70,6 @@ def _refuse_eager() -> None:
                 fix="call tf.disable_v2_behavior() before the network is built.",
             )
         )
-
-
-def _saved_collections(meta_graph: Any) -> dict[str, tuple[str, ...]]:
-    return {
-        key: tuple(member.partition(":")[0] for member in collection.node_list.value)
-        for key, collection in meta_graph.collection_def.items()
-        if collection.node_list.value
-    }
 
 
 def _live_collections(graph: Any) -> dict[str, tuple[str, ...]]:

@@ -10,10 +10,10 @@ import dataclasses
 from typing import Iterable
 
 from slimfix import names
+from slimfix.graphdef.dtypes import BOOL
 from slimfix.graphdef.view import GraphView, Node
 
 _ENTRANCES = ("Switch", "RefSwitch", "Enter", "RefEnter")
-BOOL = 10  # DTBOOL in tensorflow/core/framework/types.proto
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,9 @@ def enclosing_branches(view: GraphView, tensor: str) -> list[Branch]:
     """Returns all branches and loops around a tensor, the innermost first."""
     found = []
     entrance = _search(view, tensor)
-    while entrance:
+    passed: set[str] = set()
+    while entrance and entrance not in passed:  # A loop may lead back to the one it came from.
+        passed.add(entrance)
         found.append(_read_branch(view, entrance))
         outside = [_search(view, each) for each in view.producer(entrance).inputs]
         entrance = next((each for each in outside if each), None)

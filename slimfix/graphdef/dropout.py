@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Iterable
+from typing import Iterable, Sequence
 
 import numpy as np
 
 from slimfix import names
-from slimfix.graphdef.constants import plain_float, read_scalar
+from slimfix.graphdef.constants import plain_float, read_scalar, read_sizes
 from slimfix.graphdef.view import GraphView, Node
 
 _SAME_TENSOR = ("Identity", "Switch")
@@ -126,12 +126,12 @@ def _read_mask(view: GraphView, node: Node) -> _Mask | None:
 def _rate_source(view: GraphView, tensor: str) -> str | None:
     """Returns the name of the placeholder that a rate is computed from, such as keep_prob."""
     node = view.producer(tensor)
-    if node.op in ("Placeholder", "PlaceholderWithDefault"):
-        return node.name
-    if node.op not in _COMPUTES_RATE:
-        return None
-    operands = [each for each in node.inputs if read_scalar(view, each) is None]
-    return _rate_source(view, operands[0]) if operands else None
+    while node.op in _COMPUTES_RATE:
+        operands = [each for each in node.inputs if read_scalar(view, each) is None]
+        if not operands:
+            return None
+        node = view.producer(operands[0])
+    return node.name if node.op in ("Placeholder", "PlaceholderWithDefault") else None
 
 
 def _read_random(view: GraphView, tensor: str) -> str | None:
@@ -171,9 +171,7 @@ def _noise_shape(view: GraphView, shape: str, kept: str) -> tuple[int | None, ..
     node = _through(view, shape)
     if node.op == "Shape":
         return () if _origin(view, node.inputs[0]) == _origin(view, kept) else None
-    shapes = view.producer(kept).attr("_output_shapes") or []
-    index = names.split_tensor_name(kept)[1]
-    static = shapes[index] if index < len(shapes) else None
+    static = view.producer(kept).output_shape(names.split_tensor_name(kept)[1])
     sizes = _sizes(view, node, kept)
     if static is None or sizes is None or len(sizes) != len(static):
         return None
@@ -188,10 +186,10 @@ def _noise_shape(view: GraphView, shape: str, kept: str) -> tuple[int | None, ..
     return tuple(found) if 1 in found else ()
 
 
-def _sizes(view: GraphView, node: Node, kept: str) -> list[object] | None:
+def _sizes(view: GraphView, node: Node, kept: str) -> Sequence[object] | None:
     """Returns numbers, (kept, axis) for a size of `kept`, and None for what is neither."""
     if node.op == "Const":
-        return list(np.ravel(node.attr("value")).tolist())
+        return read_sizes(view, names.join_tensor_name(node.name, 0))
     if node.op == "Pack":
         return [_size(view, tensor, kept) for tensor in node.inputs]
     return None
@@ -200,12 +198,14 @@ def _sizes(view: GraphView, node: Node, kept: str) -> list[object] | None:
 def _size(view: GraphView, tensor: str, kept: str) -> object:
     node = _through(view, tensor)
     if node.op == "Const":
-        return int(node.attr("value")) if node.attr("value").ndim == 0 else None
+        value = node.attr("value")
+        return int(value) if value.ndim == 0 and value.dtype.kind in "iu" else None
     if node.op != "StridedSlice" or node.attr("shrink_axis_mask") != 1:
         return None
     whole, begin = _through(view, node.inputs[0]), _through(view, node.inputs[1])
     measured = whole.op == "Shape" and _origin(view, whole.inputs[0]) == _origin(view, kept)
-    return (kept, int(begin.attr("value")[0])) if measured and begin.op == "Const" else None
+    first = read_sizes(view, names.join_tensor_name(begin.name, 0))
+    return (kept, first[0]) if measured and first else None
 
 
 def _origin(view: GraphView, tensor: str) -> str:

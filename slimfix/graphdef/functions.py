@@ -11,13 +11,12 @@ import dataclasses
 from typing import Any, Iterable, Mapping, Sequence
 
 from slimfix import names
-from slimfix.graphdef.control_flow import BOOL
+from slimfix.graphdef.dtypes import BOOL
+from slimfix.graphdef.function_faults import CONDITIONALS, LOOPS, functions_run_by
 from slimfix.graphdef.fused import FUSED_OPS
+from slimfix.graphdef.protos import AttrValue
 from slimfix.graphdef.view import NO_COLLECTIONS, GraphView, Node
 
-_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-_CONDITIONALS = ("If", "StatelessIf")
-_LOOPS = ("While", "StatelessWhile")
 # Inside a function an output is named by its argument, not numbered. For all other ops with
 # several outputs that are not one list, any numbers do that tell them apart.
 _OUTPUTS: dict[str, tuple[str, ...]] = {
@@ -81,16 +80,15 @@ class _Inliner:
 
     def add(self, node: Node) -> None:
         """Adds a node, or what it opens to."""
-        if node.op in _CONDITIONALS and self._knows(node, "then_branch", "else_branch"):
-            self._open_conditional(node)
-        elif node.op in _LOOPS and self._knows(node, "cond", "body"):
-            self._open_loop(node)
-        elif node.op in _CALLS and self._knows(node, "f"):
-            self._open_call(node, node.attrs["f"].func.name)
-        elif node.op in self._library:
-            self._open_call(node, node.op)
-        else:
+        functions = functions_run_by(node.op, node.attrs, self._library)
+        if not functions:
             self._nodes.append(node)
+        elif node.op in CONDITIONALS:
+            self._open_conditional(node)
+        elif node.op in LOOPS:
+            self._open_loop(node)
+        else:
+            self._open_call(node, *functions)
 
     def finish(self) -> list[Node]:
         """Returns all nodes."""
@@ -103,9 +101,6 @@ class _Inliner:
         while tensor in self._results:  # A function may return what another call gave it.
             tensor = self._results[tensor]
         return tensor
-
-    def _knows(self, node: Node, *attributes: str) -> bool:
-        return all(node.attrs[each].func.name in self._library for each in attributes)
 
     def _make(
         self,
@@ -226,10 +221,8 @@ class _Inliner:
 
 def _type_attrs(dtype: int, merged: int) -> dict[str, Any]:
     """Returns the attributes that let TensorFlow run a node: the type, of a Merge its inputs."""
-    import tensorflow.compat.v1 as tf
-
-    attrs = {"T": tf.AttrValue(type=dtype)}
-    return {**attrs, "N": tf.AttrValue(i=merged)} if merged else attrs
+    attrs = {"T": AttrValue(type=dtype)}
+    return {**attrs, "N": AttrValue(i=merged)} if merged else attrs
 
 
 class _Numbers:

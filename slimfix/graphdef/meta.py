@@ -1,4 +1,4 @@
-"""Reads the `.meta` file beside a checkpoint: the graph as it was saved, without importing it."""
+"""Reads the `.meta` file beside a checkpoint: the graph as it was saved, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from slimfix.errors import CheckpointError, explain
+from slimfix.graphdef import protos
+from slimfix.graphdef.soundness import check_meta_graph
 
 
 def read_meta(path: str) -> Any:
@@ -13,11 +15,10 @@ def read_meta(path: str) -> Any:
 
     Args:
       path: the file, e.g. 'runs/model.ckpt-100.meta'.
-    Raises: CheckpointError: the file is missing, or is no MetaGraphDef with a graph in it.
+    Returns: of the classes in `protos`.
+    Raises: CheckpointError: the file is missing, is no MetaGraphDef with a graph in it, or its
+      graph is damaged.
     """
-    import tensorflow as tf
-    from google.protobuf.message import DecodeError
-
     if not os.path.isfile(path):
         raise CheckpointError(
             explain(
@@ -30,13 +31,8 @@ def read_meta(path: str) -> Any:
         )
     with open(path, "rb") as file:
         content = file.read()
-    meta_graph = tf.compat.v1.MetaGraphDef()
-    try:
-        meta_graph.ParseFromString(content)
-        is_whole = len(meta_graph.graph_def.node) > 0
-    except DecodeError:  # Yet it may have read a graph by then.
-        is_whole = False
-    if not is_whole:
+    meta_graph = protos.parse(protos.MetaGraphDef, content)
+    if meta_graph is None or not meta_graph.graph_def.node:
         raise CheckpointError(
             explain(
                 f"'{path}' ({len(content)} bytes) is not a MetaGraphDef with a graph in it",
@@ -44,7 +40,17 @@ def read_meta(path: str) -> Any:
                 fix="copy it again from where the model was trained.",
             )
         )
+    check_meta_graph(meta_graph, path)
     return meta_graph
+
+
+def read_collections(meta_graph: Any) -> dict[str, tuple[str, ...]]:
+    """Returns the node names of each collection of a MetaGraphDef that has nodes, not protos."""
+    return {
+        key: tuple(member.partition(":")[0] for member in collection.node_list.value)
+        for key, collection in meta_graph.collection_def.items()
+        if collection.node_list.value
+    }
 
 
 def read_variables(meta_graph: Any, collection: str) -> list[Any]:
@@ -54,9 +60,7 @@ def read_variables(meta_graph: Any, collection: str) -> list[Any]:
       meta_graph: MetaGraphDef, which keeps such a collection as serialized protos.
       collection: its name, e.g. 'trainable_variables'.
     """
-    from tensorflow.core.framework import variable_pb2
-
     if collection not in meta_graph.collection_def:
         return []
     contents = meta_graph.collection_def[collection].bytes_list.value
-    return [variable_pb2.VariableDef.FromString(content) for content in contents]
+    return [protos.VariableDef.FromString(content) for content in contents]

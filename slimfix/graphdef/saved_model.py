@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from slimfix.errors import CheckpointError, explain
+from slimfix.graphdef import protos
+from slimfix.graphdef.soundness import check_meta_graph
 
 _SERVE = "serve"  # tf.saved_model.SERVING
 
@@ -15,12 +17,10 @@ def read_saved_model(folder: str) -> Any:
 
     Args:
       folder: that holds 'saved_model.pb'.
+    Returns: of the classes in `protos`.
     Raises: CheckpointError: there is none, it is damaged, it was written by TensorFlow 2, or it
       holds several graphs and none for serving.
     """
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf import saved_model_pb2
-
     path = os.path.join(folder, "saved_model.pb")
     if not os.path.isfile(path):
         raise CheckpointError(
@@ -30,14 +30,10 @@ def read_saved_model(folder: str) -> Any:
                 fix="name the folder that holds saved_model.pb.",
             )
         )
-    saved_model = saved_model_pb2.SavedModel()
     with open(path, "rb") as file:
         content = file.read()
-    try:
-        saved_model.ParseFromString(content)
-    except DecodeError:
-        saved_model.Clear()
-    if not saved_model.meta_graphs:
+    saved_model = protos.parse(protos.SavedModel, content)
+    if saved_model is None or not saved_model.meta_graphs:
         raise CheckpointError(f"'{path}' ({len(content)} bytes) is not a SavedModel with a graph")
     meta_graph = _choose(list(saved_model.meta_graphs), folder)
     if meta_graph.object_graph_def.nodes:
@@ -49,6 +45,7 @@ def read_saved_model(folder: str) -> Any:
                 "migration from TensorFlow 1.",
             )
         )
+    check_meta_graph(meta_graph, path)
     return meta_graph
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Collection, Iterable, Mapping, Sequence
 
 from slimfix import names
 from slimfix.graphdef.variables import PASSIVE_OPS, assigned_variable
 from slimfix.graphdef.view import GraphView, Node
+
+# '' for the whole, or sizes and then a part in each dimension: '5 3 3,2:-'.
+_SPEC = re.compile(r"|[\d ]*(?:-|\d+,\d+)(?::(?:-|\d+,\d+))*")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +37,22 @@ def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
     for restore in view.nodes.values():
         if restore.op != "RestoreV2":
             continue
-        tensors, specs = (view.producer(tensor) for tensor in restore.inputs[1:])
-        if tensors.op != "Const" or specs.op != "Const":
-            continue
-        for index, (tensor, spec) in enumerate(zip(tensors.attr("value"), specs.attr("value"))):
-            saved = SavedAs(tensor.decode(), read_slices(spec.decode()))
+        tensors, specs = (_read_texts(view.producer(tensor)) for tensor in restore.inputs[1:])
+        for index, (tensor, spec) in enumerate(zip(tensors, specs)):
+            if not _SPEC.fullmatch(spec):
+                continue
+            saved = SavedAs(tensor, read_slices(spec))
             for variable in _assigned_from(view, restore, index):
                 found.setdefault(variable, []).append(saved)
     return found
+
+
+def _read_texts(node: Node) -> list[str]:
+    """Returns the strings of a constant; [] where it is none of strings in a row."""
+    value = node.attr("value") if node.op == "Const" else None
+    if value is None or value.ndim != 1 or not value.dtype.hasobject:
+        return []
+    return [each.decode("utf-8", "replace") for each in value]
 
 
 def choose_saved(

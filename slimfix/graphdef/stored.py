@@ -7,6 +7,8 @@ from typing import Any, Iterable, Sequence
 
 import numpy as np
 
+from slimfix.errors import CheckpointError
+from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.meta import read_variables
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView
@@ -97,12 +99,14 @@ def describe_variables(protos: Iterable[Any], view: GraphView) -> list[StoredVar
 
 
 def describe_node(view: GraphView, node: str) -> StoredVariable:
-    """Returns the stored variable of one variable op, taken as a whole."""
-    import tensorflow as tf
+    """Returns the stored variable of one variable op, taken as a whole.
 
+    Raises: CheckpointError: the node is no variable that slimfix knows.
+    """
     variable = view.nodes[node]
     if variable.op not in VARIABLE_OPS:
-        raise ValueError(f"'{node}' is a {variable.op}, not a variable")
+        raise CheckpointError(f"'{node}' is a {variable.op}, not a variable")
     shape = variable.attr("shape")
-    dtype = tf.as_dtype(variable.attr("dtype")).base_dtype.name
-    return StoredVariable(node, shape, dtype, (Part(node, None, shape),))
+    return StoredVariable(
+        node, shape, dtype_name(variable.attr("dtype")), (Part(node, None, shape),)
+    )

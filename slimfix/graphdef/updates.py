@@ -99,6 +99,8 @@ def last_assigned(view: GraphView, updates: Sequence[Update]) -> str | None:
 
     Zero debiasing assigns the biased mean first, renormalisation its own statistics.
     """
+    if len(updates) == 1:
+        return updates[0].variable
     earlier = {
         name for update in updates for name in view.ancestors([update.node]) if name != update.node
     }

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
 
 from slimfix import names
+from slimfix.graphdef.tensors import read_tensor
 
 NO_COLLECTIONS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
@@ -33,16 +34,23 @@ class Node:
         """Returns an attribute as a plain Python value, or `default` where the node has none.
 
         Strings are decoded, dtypes are their enum numbers, shapes are tuples with None for an
-        unknown size (None alone for an unknown rank), tensors are NumPy arrays.
+        unknown size (None alone for an unknown rank), tensors are NumPy arrays, not to be written
+        to.
         """
         return _plain(self.attrs[key]) if key in self.attrs else default
+
+    def output_shape(self, index: int) -> tuple[int | None, ...] | None:
+        """Returns the shape that TensorFlow noted of an output when it saved the graph, if any."""
+        value: Any = self.attrs.get("_output_shapes")
+        shapes = value.list.shape if hasattr(value, "WhichOneof") else value or ()
+        return _plain_shape(shapes[index]) if index < len(shapes) else None
 
 
 def _plain(value: Any) -> Any:
     if not hasattr(value, "WhichOneof"):
         return value
     kind = value.WhichOneof("value")
-    if kind is None:
+    if kind is None or kind == "placeholder":  # That is known as soon as its function is called.
         return None
     field = getattr(value, kind)
     if kind == "s":
@@ -50,9 +58,7 @@ def _plain(value: Any) -> Any:
     if kind == "shape":
         return _plain_shape(field)
     if kind == "tensor":
-        import tensorflow as tf
-
-        return tf.make_ndarray(field)
+        return read_tensor(field)
     if kind == "list":
         for name in ("i", "f", "b", "type"):
             if getattr(field, name):
@@ -64,6 +70,8 @@ def _plain(value: Any) -> Any:
 
 
 def _plain_shape(proto: Any) -> tuple[int | None, ...] | None:
+    if proto is None or isinstance(proto, tuple):
+        return proto
     if proto.unknown_rank:
         return None
     return tuple(None if dim.size < 0 else dim.size for dim in proto.dim)
@@ -200,11 +208,15 @@ class GraphView:
 
 
 def _read_node(proto: Any) -> Node:
-    data = [name for name in proto.input if not name.startswith("^")]
+    inputs = list(proto.input)
     return Node(
         name=proto.name,
         op=proto.op,
-        inputs=tuple(names.join_tensor_name(*names.split_tensor_name(name)) for name in data),
-        control_inputs=tuple(name[1:] for name in proto.input if name.startswith("^")),
+        inputs=tuple(
+            name if ":" in name else names.join_tensor_name(name, 0)
+            for name in inputs
+            if not name.startswith("^")
+        ),
+        control_inputs=tuple(name[1:] for name in inputs if name.startswith("^")),
         attrs=proto.attr,
     )

@@ -14,7 +14,7 @@ import dataclasses
 from typing import Iterator
 
 from slimfix import names
-from slimfix.graphdef.constants import read_scalar
+from slimfix.graphdef.constants import read_scalar, read_sizes
 from slimfix.graphdef.control_flow import Branch, enclosing_branch
 from slimfix.graphdef.normalisation import Normalisation
 from slimfix.graphdef.variables import PASSIVE_OPS, VARIABLE_OPS, trace_variable
@@ -207,11 +207,9 @@ def _axis(view: GraphView, mean: str) -> int:
         [view.producer(mean).name], control=False, stop=lambda node: node.op not in _SHAPING_OPS
     )
     for node in view.in_order(found):
-        target = view.producer(node.inputs[1]) if node.op == "Reshape" else None
-        if target is not None and target.op == "Const":
-            shape = target.attr("value").tolist()
-            if isinstance(shape, list) and len(shape) > 2 and shape[-1] == 1 and shape[1] != 1:
-                return 1
+        shape = read_sizes(view, node.inputs[1]) if node.op == "Reshape" else None
+        if shape and len(shape) > 2 and shape[-1] == 1 and shape[1] != 1:
+            return 1
     return -1
 
 

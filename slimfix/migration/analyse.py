@@ -9,11 +9,12 @@ import numpy as np
 
 from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, explain
+from slimfix.graphdef import protos
 from slimfix.graphdef.variables import gather_of_value
 from slimfix.graphdef.view import Node
 from slimfix.migration.function import Function, Shape
 from slimfix.network.inference import BATCH_NORM
-from slimfix.network.resolve import DROPOUT, Resolved
+from slimfix.network.resolved import DROPOUT, Resolved
 from slimfix.network.weights import Weights
 
 _PICKS = ("GatherV2", "Slice", "StridedSlice")
@@ -107,7 +108,7 @@ def _import(
 ) -> Any:
     import tensorflow.compat.v1 as tf
 
-    graph_def = tf.GraphDef()
+    graph_def = protos.GraphDef()
     graph_def.versions.producer = _PRODUCER
     fed = {tensor: names.fed_name(tensor) for tensor in resolved.inputs}
     for tensor, (shape, dtype) in input_shapes.items():
@@ -120,7 +121,7 @@ def _import(
     graph = tf.Graph()
     with graph.as_default():
         try:
-            tf.import_graph_def(graph_def, name="")
+            tf.import_graph_def(protos.as_tensorflow(graph_def), name="")
         except (ValueError, tf.errors.OpError) as error:
             raise _import_error(error) from error
     return graph
@@ -166,10 +167,9 @@ def _add_node(graph_def: Any, node: Node, fed: Mapping[str, str]) -> None:
         return
     if node.op == "ResourceGather":  # Variables are values here, not handles.
         node = gather_of_value(node)
-    proto = graph_def.node.add(name=node.name, op=node.op, input=inputs)
-    for key, value in node.attrs.items():
-        if not key.startswith("_"):  # _class, _output_shapes: notes about another graph.
-            proto.attr[key].CopyFrom(value)
+    # _class, _output_shapes: notes about another graph.
+    attrs = {key: value for key, value in node.attrs.items() if not key.startswith("_")}
+    protos.add_node(graph_def, node.name, node.op, inputs, attrs)
 
 
 def _fold(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.graphdef.batch_norm import BatchNormLayer
+from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for
@@ -27,16 +28,13 @@ from slimfix.migration.plan import plan_model
 from slimfix.migration.planner import Planner, layer_name
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
-from slimfix.network.checks import check_inference
+from slimfix.network.checked import CheckedNetwork, check_network
 from slimfix.network.inference import BATCH_NORM
 from slimfix.network.input_types import read_input_type
-from slimfix.network.reading import read_network
-from slimfix.network.resolve import Resolved
+from slimfix.network.resolved import Resolved
 from slimfix.network.signature import Signature
 from slimfix.network.sources import Source
 from slimfix.network.trainable import find_trainable
-from slimfix.network.variable_checks import check_variables
-from slimfix.network.weights import choose_values, find_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,44 +81,34 @@ def convert(
 ) -> Migration:
     """Returns the Keras model of a TensorFlow 1 network. Nothing is verified or written.
 
-    Args and errors: as of `plan_migration`.
+    Args:
+      source: where the network is; a checkpoint prefix alone stands for it and its '.meta'.
+      inputs, outputs, values: as of `check_network`, which raises first.
+      exact_batch_norm: as of `plan_migration`, which raises then.
     """
-    planned = plan_migration(source, inputs, outputs, values, exact_batch_norm)
+    where = Source(source) if isinstance(source, str) else source
+    planned = plan_migration(check_network(where, inputs, outputs, values), exact_batch_norm)
     model = run_eagerly(build_model, planned.plan, _model_name(planned.checkpoint.prefix))
     run_eagerly(load_weights, model, planned.plan, planned.read)
     return dataclasses.replace(planned, model=model)
 
 
-def plan_migration(
-    source: Source | str,
-    inputs: str | Sequence[str] = (),
-    outputs: str | Sequence[str] = (),
-    values: str | None = None,
-    exact_batch_norm: bool = False,
-) -> Migration:
+def plan_migration(checked: CheckedNetwork, exact_batch_norm: bool = False) -> Migration:
     """Returns all that is decided on the Keras model of a network, and no model.
 
     Args:
-      source: where the network is; a checkpoint prefix alone stands for it and its '.meta'.
-      inputs: tensor names; () to find them (see `signature.find_signature`).
-      outputs: names of end points; () to find them.
-      values: 'raw' or 'shadow'; None where the checkpoint leaves no choice.
+      checked: the network, and what is asked of it.
       exact_batch_norm: whether batch norms become slimfix.SlimBatchNormalization, which trains as
         the graph does; those that cannot are in the notes. The model then loads with slimfix only.
     Raises:
-      CheckpointError: a file is missing or damaged.
-      UsageError: inputs or outputs are unknown, or there are several candidates.
-      CheckpointMismatchError: variables are missing, of another shape, or never trained.
+      CheckpointError: a data file of the checkpoint is damaged.
+      UsageError: the graph does not say the shape or dtype of an input.
+      CheckpointMismatchError: statistics were never trained.
       UnsupportedOpError: ops without a converter.
     """
-    network = (Source(source) if isinstance(source, str) else source).open()
+    network, reading, weights = checked.network, checked.reading, checked.weights
     view, meta_graph, opened = network.view, network.meta_graph, network.checkpoint
-    reading = read_network(network, inputs, outputs)
     signature, resolved, read = reading.signature, reading.resolved, reading.variables
-    raw = find_weights(view, reading.joined, opened)
-    weights, values_note = choose_values(raw, read, values)
-    check_variables(view, read, weights)
-    check_inference(resolved)
     layers = [layer for layer in reading.layers if layer.moving_mean in read]
     odd_values = check_statistics(view, layers, weights)
     input_shapes = {tensor: read_input_type(view, tensor) for tensor in signature.inputs}
@@ -154,7 +142,7 @@ def plan_migration(
         variables=fates,
         training_switches=resolved.training_switches,
         notes=(
-            *values_note,
+            *checked.notes,
             *_mode_notes(resolved),
             *_layout_notes(signature, function),
             *network.notes,
@@ -226,15 +214,13 @@ def _mode_notes(resolved: Resolved) -> list[str]:
 def _input_records(
     input_shapes: Mapping[str, tuple[Shape, int]], function: Function
 ) -> Sequence[InputRecord]:
-    import tensorflow as tf
-
     records = []
     for tensor, (shape, dtype) in input_shapes.items():
         name = layer_name(names.fed_name(tensor))
         known = shape or ()
         order = function.permutations.get(tensor, range(len(known)))
         sizes = tuple(known[axis] for axis in order)
-        records.append(InputRecord(tensor, name, sizes, tf.as_dtype(dtype).name))
+        records.append(InputRecord(tensor, name, sizes, dtype_name(dtype)))
     return records
 
 

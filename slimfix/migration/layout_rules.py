@@ -15,7 +15,7 @@ from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import Node
 from slimfix.migration.layout import Layout, Place, to_first, to_last
 from slimfix.network.inference import BATCH_NORM
-from slimfix.network.resolve import DROPOUT
+from slimfix.network.resolved import DROPOUT
 
 # Ops with a data_format, and which input is the data.
 _SPATIAL = {

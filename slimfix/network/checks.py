@@ -5,7 +5,7 @@ from __future__ import annotations
 from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
 from slimfix.graphdef.fused import FUSED_OPS
-from slimfix.network.resolve import Resolved
+from slimfix.network.resolved import Resolved
 from slimfix.network.signature import Signature
 
 _CONTROL_FLOW = {

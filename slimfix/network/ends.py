@@ -46,9 +46,9 @@ def _ends(view: GraphView, left: Collection[str]) -> list[Node]:
 
 
 def _is_scalar(view: GraphView, node: Node) -> bool:
-    shapes = node.attr("_output_shapes")
-    if shapes:
-        return bool(shapes[0] == ())
+    shape = node.output_shape(0)
+    if shape is not None:
+        return shape == ()
     return any(r.op == "ScalarSummary" for r in view.consumers(node.name, control=False))
 
 

@@ -59,6 +59,6 @@ def _inference_node(
         "center": layer.beta is not None,
         "scope": layer.scope,
         "T": dtype,
-        "_output_shapes": view.nodes[name].attr("_output_shapes"),
+        "_output_shapes": [view.nodes[name].output_shape(0)],
     }
     return Node(name, BATCH_NORM, (view.standing_name(layer.input), *tensors), (), attrs)

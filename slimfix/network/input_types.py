@@ -15,9 +15,8 @@ def read_input_type(view: GraphView, tensor: str) -> tuple[tuple[int | None, ...
     node = view.producer(tensor)
     index = names.split_tensor_name(tensor)[1]
     shape = node.attr("shape") if node.op.startswith("Placeholder") else None
-    for key in ("_output_shapes", "output_shapes"):
-        known = node.attr(key) or []
-        shape = shape or (known[index] if index < len(known) else None)
+    known = node.attr("output_shapes") or []
+    shape = shape or node.output_shape(index) or (known[index] if index < len(known) else None)
     if not shape:
         raise UsageError(
             explain(

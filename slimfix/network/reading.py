@@ -10,7 +10,8 @@ from slimfix.graphdef.partitioned import find_joined
 from slimfix.network.checks import check_control_flow, check_fed, check_outputs
 from slimfix.network.inference import in_inference_mode
 from slimfix.network.network import Network
-from slimfix.network.resolve import Resolved, resolve
+from slimfix.network.resolve import resolve
+from slimfix.network.resolved import Resolved
 from slimfix.network.signature import Signature, find_signature
 
 

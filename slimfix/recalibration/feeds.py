@@ -6,6 +6,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from slimfix import names
 from slimfix.errors import UsageError, count, explain
+from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView, Node
 
 _BATCHES_FIX = (
@@ -114,8 +115,6 @@ def refuse_unfed(
 def _describe(node: Node) -> str:
     if node.op not in PLACEHOLDER_OPS:
         return f"{node.op}, an input pipeline that does not run here"
-    import tensorflow.compat.v1 as tf
-
     shape = node.attr("shape")
     sizes = "?" if shape is None else ",".join("?" if size is None else str(size) for size in shape)
-    return f"placeholder [{sizes}] {tf.as_dtype(node.attr('dtype')).name}"
+    return f"placeholder [{sizes}] {dtype_name(node.attr('dtype'))}"

@@ -10,6 +10,7 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.errors import CheckpointMismatchError, explain
+from slimfix.graphdef.protos import as_tensorflow
 from slimfix.graphdef.pruning import prune
 from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
 from slimfix.graphdef.variables import VARIABLE_OPS
@@ -37,8 +38,6 @@ def open_session(
     Yields: the session, and from the name of each variable in it to the checkpoint's name for it.
     Raises: CheckpointMismatchError: another variable is missing, or has another shape.
     """
-    import tensorflow.compat.v1 as tf
-
     starts = [*(names.split_tensor_name(tensor)[0] for tensor in tensors), *free]
     variables = [
         node.name for node in view.in_order(view.ancestors(starts)) if node.op in VARIABLE_OPS
@@ -47,10 +46,13 @@ def open_session(
     places = _find_places(view, variables, checkpoint)
     values = _read_values(view, variables, checkpoint, free, places)
     initial = [assignments[name].name for name in variables if name not in values]
+
+    import tensorflow.compat.v1 as tf
+
     graph = tf.Graph()
     with graph.as_default():
         nodes = [*starts, *(node.name for node in assignments.values())]
-        tf.import_graph_def(prune(graph_def, view, nodes), name="")
+        tf.import_graph_def(as_tensorflow(prune(graph_def, view, nodes)), name="")
     with tf.Session(graph=graph) as session:
         session.run([graph.get_operation_by_name(name) for name in initial])
         assign_variables(session, view, values)

@@ -9,6 +9,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.errors import UsageError, count, explain
+from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView
 from slimfix.network.input_types import read_input_type
 from slimfix.reference.inputs import SEED, InputSpec, draw_inputs
@@ -53,18 +54,15 @@ def read_data(path: str) -> np.ndarray | Data:
 
 def read_specs(view: GraphView, inputs: Sequence[str]) -> list[InputSpec]:
     """Returns what a graph takes at its inputs."""
-    import tensorflow.compat.v1 as tf
-
     fed = [(tensor, *read_input_type(view, tensor)) for tensor in inputs]
-    return [InputSpec(tensor, shape, tf.as_dtype(dtype).name) for tensor, shape, dtype in fed]
+    return [InputSpec(tensor, shape, dtype_name(dtype)) for tensor, shape, dtype in fed]
 
 
 def find_batch_size(view: GraphView, outputs: Sequence[str]) -> int | None:
     """Returns the size of the batch where the graph holds it as a number, beside its inputs."""
     for tensor in outputs:
         name, index = names.split_tensor_name(tensor)
-        shapes = view.nodes[name].attr("_output_shapes") or []
-        shape = shapes[index] if index < len(shapes) else None
+        shape = view.nodes[name].output_shape(index)
         if shape and shape[0]:
             return int(shape[0])
     return None

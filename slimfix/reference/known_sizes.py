@@ -53,5 +53,4 @@ def _picked(view: GraphView, node: Node) -> np.ndarray | None:
 
 def _noted_shape(view: GraphView, tensor: str) -> Sequence[int | None] | None:
     name, index = names.split_tensor_name(tensor)
-    shapes = view.nodes[name].attr("_output_shapes") or []
-    return shapes[index] if index < len(shapes) else None
+    return view.nodes[name].output_shape(index)

@@ -8,6 +8,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from slimfix import names
+from slimfix.graphdef.protos import AttrValue
 from slimfix.graphdef.view import Node
 
 
@@ -95,19 +96,24 @@ def output(node: Node, index: int = 0) -> str:
 
 
 def attr_value(value: Any) -> Any:
-    """Returns the AttrValue of a tf.DType, TensorShape, bool, int, str, list of ints or array."""
+    """Returns the AttrValue of a tf.DType, TensorShape, bool, int, str, list of ints or array.
+
+    It is one of `graphdef.protos`, as those that a file was read into.
+    """
     import tensorflow.compat.v1 as tf
 
     if isinstance(value, tf.DType):
-        return tf.AttrValue(type=value.as_datatype_enum)
-    if isinstance(value, tf.TensorShape):
-        return tf.AttrValue(shape=value.as_proto())
+        return AttrValue(type=value.as_datatype_enum)
     if isinstance(value, bool):
-        return tf.AttrValue(b=value)
+        return AttrValue(b=value)
     if isinstance(value, int):
-        return tf.AttrValue(i=value)
+        return AttrValue(i=value)
     if isinstance(value, str):
-        return tf.AttrValue(s=value.encode("utf-8"))
-    if isinstance(value, np.ndarray):
-        return tf.AttrValue(tensor=tf.make_tensor_proto(value))
-    return tf.AttrValue(list=tf.AttrValue.ListValue(i=value))
+        return AttrValue(s=value.encode("utf-8"))
+    if isinstance(value, tf.TensorShape):
+        made = tf.AttrValue(shape=value.as_proto())
+    elif isinstance(value, np.ndarray):
+        made = tf.AttrValue(tensor=tf.make_tensor_proto(value))
+    else:
+        made = tf.AttrValue(list=tf.AttrValue.ListValue(i=value))
+    return AttrValue.FromString(made.SerializeToString())

@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterable, Mapping
 
 import numpy as np
 
+from slimfix.graphdef import protos
 from slimfix.graphdef.variables import ASSIGN_OPS, VARIABLE_OPS, gather_of_value
 from slimfix.graphdef.view import Node
 
@@ -90,23 +91,19 @@ def find_handles(nodes: Mapping[str, Node]) -> dict[str, Any]:
 
 
 def to_graph_def(nodes: Iterable[Node], float64: bool) -> Any:
-    """Returns the GraphDef of some nodes.
+    """Returns TensorFlow's GraphDef of some nodes.
 
     Args:
       nodes: in any order.
       float64: turn every float32 type and constant to float64.
     """
-    import tensorflow.compat.v1 as tf
-
-    result = tf.GraphDef()
+    result = protos.GraphDef()
     for node in nodes:
-        proto = result.node.add(name=node.name, op=node.op)
-        proto.input.extend([*node.inputs, *(f"^{name}" for name in node.control_inputs)])
-        for key, value in node.attrs.items():
-            proto.attr[key].CopyFrom(value)
+        inputs = [*node.inputs, *(f"^{name}" for name in node.control_inputs)]
+        proto = protos.add_node(result, node.name, node.op, inputs, node.attrs)
         if float64 and STAYS_FLOAT32 not in node.attrs:
             _widen(proto)
-    return result
+    return protos.as_tensorflow(result)
 
 
 def widened(value: np.ndarray) -> np.ndarray:
@@ -115,8 +112,6 @@ def widened(value: np.ndarray) -> np.ndarray:
 
 
 def _widen(proto: Any) -> None:
-    import tensorflow.compat.v1 as tf
-
     for value in proto.attr.values():
         if value.type == _FLOAT:
             value.type = _DOUBLE
@@ -124,5 +119,14 @@ def _widen(proto: Any) -> None:
             if item == _FLOAT:
                 value.list.type[index] = _DOUBLE
         if value.HasField("tensor") and value.tensor.dtype == _FLOAT:
-            array = tf.make_ndarray(value.tensor).astype(np.float64)
-            value.tensor.CopyFrom(tf.make_tensor_proto(array))
+            _widen_tensor(value.tensor)
+
+
+def _widen_tensor(proto: Any) -> None:
+    """Turns a float32 TensorProto to float64; one number for all places stays one."""
+    values = np.frombuffer(proto.tensor_content, np.float32) if proto.tensor_content else None
+    numbers = list(proto.float_val) if values is None else values.tolist()
+    proto.ClearField("float_val")
+    proto.ClearField("tensor_content")
+    proto.dtype = _DOUBLE
+    proto.double_val.extend(numbers)

@@ -10,13 +10,14 @@ import numpy as np
 
 import slimfix
 from slimfix.errors import UnsupportedEnvironmentError, UsageError, explain
-from slimfix.network.checks import check_fed, check_inference
+from slimfix.network.checked import check_network
+from slimfix.network.checks import check_fed
 from slimfix.network.network import Network
-from slimfix.network.reading import Reading, read_network
+from slimfix.network.reading import Reading
 from slimfix.network.resolve import resolve_as
 from slimfix.network.sources import Source
 from slimfix.network.variable_checks import check_variables
-from slimfix.network.weights import Weights, choose_values, find_weights
+from slimfix.network.weights import Weights
 from slimfix.reference.feeds import Data, Feeds, cut_feeds, draw_feeds, find_batch_size, read_specs
 from slimfix.reference.optimizers import Optimizer, check_optimizer
 from slimfix.reference.original import Original, graph_takes
@@ -120,20 +121,16 @@ def record_network(
 
     Args, returns, raises: as of `record`; and `batches`: how many the steps take in turns.
     """
-    import tensorflow as tf
-
     _check(path, levels, steps=steps, batch_size=batch_size, batches=batches)
-    opened = source.open()
-    reading = read_network(opened, inputs, outputs)
-    weights = find_weights(opened.view, reading.joined, opened.checkpoint)
-    weights, _ = choose_values(weights, reading.variables, values)
-    check_variables(opened.view, reading.variables, weights)
-    check_inference(reading.resolved)
+    checked = check_network(source, inputs, outputs, values)
+    opened, reading, weights = checked.network, checked.reading, checked.weights
     trained = _trained(opened, reading, weights)
     reason = why_not_trained(opened.meta_graph, find_layers(trained), reading.variables)
     levels = levels or (LEVELS[:1] if reason else LEVELS[:3])
     check_trains(reason, [level for level in LEVELS[1:] if level in levels])
     feeds = _find_feeds(trained, reading, data, batch_size, batches)
+    import tensorflow as tf
+
     try:
         found = _run_levels(trained, reading, weights, feeds, levels)
         trajectory = None

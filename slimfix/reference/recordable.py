@@ -10,7 +10,7 @@ from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.control_flow import enclosing_branch
 from slimfix.graphdef.view import GraphView
 from slimfix.network.forward import ONLY_SIZE
-from slimfix.network.resolve import DROPOUT, Resolved
+from slimfix.network.resolved import DROPOUT, Resolved
 from slimfix.network.trainable import find_trainable
 
 _MERGES = ("Merge", "RefMerge")

@@ -117,17 +117,15 @@ def _choose_graph(graph: Any, session: Any) -> Any:
 
 def _read_graph(graph: Any) -> tuple[list[StoredVariable], list[str], Mapping[str, Role]]:
     """Returns what inference needs, the statistics among it, and the roles."""
-    import tensorflow.compat.v1 as tf
-
-    if isinstance(graph, tf.Graph):
-        view = view_graph(graph)
+    if isinstance(graph, (str, os.PathLike)):
+        graph = read_meta(os.fspath(graph))
+    view = view_graph(graph)
+    if hasattr(graph, "collection_def"):  # A MetaGraphDef.
+        stored = list_meta_graph_variables(graph, view)
+        nodes = find_layer_statistics(view)
+    else:
         stored = describe(list_variables(graph), view)
         nodes = find_statistics(graph, view)
-    else:
-        meta_graph = graph if isinstance(graph, tf.MetaGraphDef) else read_meta(os.fspath(graph))
-        view = view_graph(meta_graph)
-        stored = list_meta_graph_variables(meta_graph, view)
-        nodes = find_layer_statistics(view)
     known = {part.node for each in stored for part in each.parts}
     stored += [describe_node(view, node) for node in nodes if node not in known]
     roles = find_roles(view, stored)

@@ -3,7 +3,8 @@
 import pytest
 
 from slimfix.graphdef.view import GraphView
-from slimfix.network.resolve import DROPOUT, resolve
+from slimfix.network.resolve import resolve
+from slimfix.network.resolved import DROPOUT
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from slimfix.graphdef.view import GraphView
-from slimfix.network.resolve import DROPOUT, resolve
+from slimfix.network.resolve import resolve
+from slimfix.network.resolved import DROPOUT
 
 
 def resolved(graph, output):

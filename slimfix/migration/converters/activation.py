@@ -10,7 +10,7 @@ from slimfix.graphdef.view import Node
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
-from slimfix.network.resolve import DROPOUT
+from slimfix.network.resolved import DROPOUT
 
 _LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Relu": ("layers.ReLU", {}),

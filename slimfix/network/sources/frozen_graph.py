@@ -11,7 +11,9 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint.in_memory import checkpoint_of
 from slimfix.errors import CheckpointError, explain
+from slimfix.graphdef import protos
 from slimfix.graphdef.fused import FUSED_OPS
+from slimfix.graphdef.soundness import check_graph
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.network.network import Network, open_network
@@ -37,28 +39,16 @@ def open_frozen_graph(path: str) -> Network:
 
     Raises: CheckpointError: the file is missing, or is no GraphDef, or there are variables in it.
     """
-    import tensorflow.compat.v1 as tf
-
-    meta_graph = tf.MetaGraphDef()
-    meta_graph.graph_def.CopyFrom(_read_graph_def(path))
-    return thaw(meta_graph, path)
+    return thaw(protos.MetaGraphDef(graph_def=_read_graph_def(path)), path)
 
 
 def _read_graph_def(path: str) -> Any:
-    import tensorflow.compat.v1 as tf
-    from google.protobuf.message import DecodeError
-
     if not os.path.isfile(path):
         raise CheckpointError(f"No frozen graph at '{path}'")
     with open(path, "rb") as file:
         content = file.read()
-    graph_def = tf.GraphDef()
-    try:
-        graph_def.ParseFromString(content)
-        is_graph = len(graph_def.node) > 0 and all(node.op for node in graph_def.node)
-    except DecodeError:
-        is_graph = False
-    if not is_graph:
+    graph_def = protos.parse(protos.GraphDef, content)
+    if graph_def is None or not graph_def.node or not all(node.op for node in graph_def.node):
         raise CheckpointError(
             explain(
                 f"'{path}' ({len(content)} bytes) is not a GraphDef with nodes in it",
@@ -67,6 +57,7 @@ def _read_graph_def(path: str) -> Any:
                 "with saved_model (--saved_model), a .meta with meta (--meta).",
             )
         )
+    check_graph(graph_def, path)
     return graph_def
 
 

@@ -36,6 +36,8 @@ def open_function(
     Raises: UsageError: there is no such function, the arguments do not fit it, it fails, or it
       returns no tensor.
     """
+    if isinstance(network, str):
+        _check_name(network)
     import tensorflow.compat.v1 as tf
 
     from slimfix.compat import enable_slim
@@ -69,10 +71,13 @@ def _name_of(function: Callable[..., Any]) -> str:
     return f"{named.__module__}:{named.__name__}"
 
 
-def _load(name: str) -> Callable[..., Any]:
-    module_name, colon, function_name = name.partition(":")
-    if not (module_name and colon and function_name):
+def _check_name(name: str) -> None:
+    if not all(name.partition(":")):
         raise UsageError(f"network is '{name}'; want '{_EXAMPLE}'")
+
+
+def _load(name: str) -> Callable[..., Any]:
+    module_name, _, function_name = name.partition(":")
     module = import_user_module(module_name, "network")
     if not callable(getattr(module, function_name, None)):
         known = [key for key, value in vars(module).items() if inspect.isfunction(value)]
