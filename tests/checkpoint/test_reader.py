@@ -1,6 +1,8 @@
 """Checkpoints written by TensorFlow 1.15.5 are read; what is no checkpoint is explained."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -142,3 +144,16 @@ def test_a_path_that_only_tensorflow_knows(copied):
     assert len(read_checkpoint(f"file://{copied}").variables) == 33
     with pytest.raises(CheckpointError, match="No checkpoint at prefix 'file://"):
         read_checkpoint(f"file://{copied}-7")
+
+
+@pytest.mark.parametrize("prefix", [GOOD, "tests/golden/checkpoints/v1/model.ckpt"])
+def test_listing_and_reading_load_nothing_heavy(prefix):
+    program = (
+        "import sys\n"
+        "from slimfix.checkpoint import read_checkpoint\n"
+        f"checkpoint = read_checkpoint({prefix!r})\n"
+        "for name in checkpoint.variables: checkpoint.read(name)\n"
+        "print([m for m in ('tensorflow', 'keras', 'google.protobuf') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    assert done.stdout.decode().strip() == "[]"
