@@ -25,6 +25,7 @@ _SAME_TENSOR = {
     "Identity",
     "PlaceholderWithDefault",
     "PreventGradient",
+    "Print",
     "ReadVariableOp",
     "RefIdentity",
     "Snapshot",
