@@ -6,7 +6,13 @@ from typing import Any, Sequence
 
 
 class SlimfixError(Exception):
-    """Base of every error that slimfix raises on purpose; its text is meant for the user."""
+    """Base of every error that slimfix raises on purpose; its text is meant for the user.
+
+    Its lines are as they were written; whatever else a terminal obeys is shown escaped.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), lines=True)
 
 
 class UsageError(SlimfixError):
@@ -23,6 +29,10 @@ class MigrationError(SlimfixError):
 
 class UnsupportedOpError(MigrationError):
     """The graph holds ops that no converter knows."""
+
+
+class UnsafeGraphError(SlimfixError):
+    """A graph would do more than compute: read a file, call Python, print, fill the memory."""
 
 
 class CheckpointMismatchError(MigrationError):
@@ -67,6 +77,22 @@ class UnsupportedEnvironmentError(SlimfixError):
     """The installed packages cannot do what was asked, e.g. tf_keras is missing."""
 
 
+def printable(text: str, lines: bool = False) -> str:
+    """Returns `text` with all that a terminal, browser or editor obeys escaped, such as '\\x1b'.
+
+    Names come from files that anyone may have made. Escaped are control characters, such as turn
+    the direction of writing round, have no width, or are no characters at all.
+
+    Args:
+      text: any.
+      lines: whether it has lines; else their ends are escaped too.
+    """
+    return "".join(
+        char if char.isprintable() or (lines and char == "\n") else repr(char)[1:-1]
+        for char in text
+    )
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Returns '1 layer' or '2 layers'; give the plural where it is not the noun with an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
@@ -80,6 +106,9 @@ def explain(
 ) -> str:
     """Returns the text of an error in the one form that slimfix uses.
 
+    What the parts are made of may come from a file: each part is one line, escaped as `printable`
+    does.
+
     Args:
       headline: what failed and how many, without a full stop at the end.
       items: one line for each thing concerned; all of them, none elided.
@@ -87,10 +116,10 @@ def explain(
       fix: what to do, a full sentence.
     Returns: str, several lines.
     """
-    lines = [headline + (":" if items else "")]
-    lines += ["  " + item for item in items]
+    lines = [printable(headline) + (":" if items else "")]
+    lines += ["  " + printable(item) for item in items]
     if cause:
-        lines.append("Likely cause: " + cause)
+        lines.append("Likely cause: " + printable(cause))
     if fix:
-        lines.append("Fix: " + fix)
+        lines.append("Fix: " + printable(fix))
     return "\n".join(lines)

@@ -44,6 +44,7 @@ def migrate(
     input_shape: Sequence[int | None] = (),
     values: str | None = None,
     op_converters: str | None = None,
+    allow_ops: str | Sequence[str] = (),
     exact_batch_norm: bool = False,
 ) -> MigrationResult:
     """Writes a verified Keras 3 model of a TensorFlow 1 network, or nothing.
@@ -70,12 +71,15 @@ def migrate(
       values: 'raw', or 'shadow' for the ExponentialMovingAverage of each variable that has one;
         has to be said where the checkpoint holds both.
       op_converters: module with converters of your own (`slimfix.migration.converts`).
+      allow_ops: op types that the proof may run although they do more than compute, e.g. 'PyFunc'.
+        For a graph that you trust; a converter of your own has to know them as well.
       exact_batch_norm: whether batch norms become slimfix.SlimBatchNormalization, which trains to
         slim's moving_variance and debiases as slim does. model.keras then loads only where that
         name was imported; without it, with plain Keras.
     Returns: MigrationResult: the variables accounted for, the proof, the files.
     Raises:
       UsageError: a file or name is wrong, or `output_dir` exists.
+      UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
       MigrationError: the graph cannot be converted, or the checkpoint is no good.
       ParityError: the model is not the graph's network; nothing is left behind. Its `result` is the
         MigrationResult, for the whole report.
@@ -90,7 +94,7 @@ def migrate(
     if op_converters is not None:
         import_user_module(op_converters, "op_converters")
     source = Source(
-        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
+        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
     )
     migration = convert(source, inputs, outputs, values, exact_batch_norm)
     account = close_books(

@@ -47,6 +47,7 @@ def verify_parity(
     input_shape: Sequence[int | None] = (),
     values: str | None = None,
     op_converters: str | None = None,
+    allow_ops: str | Sequence[str] = (),
     progress: bool | None = False,
 ) -> MigrationResult:
     """Proves that a Keras model is a TensorFlow 1 network, or raises.
@@ -72,14 +73,15 @@ def verify_parity(
       learning_rate: of L4; no unit.
       steps: of L4. A recorded trajectory has its own optimizer, rate and steps.
       output_dir: folder to make for parity.json and parity.html; None for none.
-      frozen_graph, saved_model, network, network_kwargs, input_shape, values, op_converters: as of
-        `slimfix.migrate`.
+      frozen_graph, saved_model, network, network_kwargs, input_shape, values, op_converters,
+        allow_ops: as of `slimfix.migrate`.
       progress: whether to draw progress bars; None for where standard error is a terminal.
     Returns: MigrationResult: the variables accounted for, and the proof, which passed.
     Raises:
       ParityError: the model is not the network, with the MigrationResult as its `result`; the
         report is written all the same. Or the recording is not of this network.
       UsageError: a file, name, level or input is wrong, or `output_dir` exists.
+      UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
       MigrationError: no model of the graph can be planned, or the checkpoint is no good.
       UnsupportedEnvironmentError: Keras 3.12 or later is not installed, or does not run on
         TensorFlow.
@@ -95,7 +97,7 @@ def verify_parity(
     if op_converters is not None:
         import_user_module(op_converters, "op_converters")
     source = Source(
-        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
+        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
     )
     path = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
     if path is not None and os.path.isdir(path):

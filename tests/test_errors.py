@@ -1,5 +1,7 @@
 """The one form of an error's text, and what each kind of error is."""
 
+import pytest
+
 from slimfix import errors
 
 
@@ -29,3 +31,32 @@ def test_every_error_is_a_slimfix_error():
 def test_a_checkpoint_error_is_the_users_to_mend():
     assert issubclass(errors.CheckpointError, errors.UsageError)
     assert not issubclass(errors.CheckpointMismatchError, errors.UsageError)
+
+
+NASTY = {
+    "\x1b]0;yours\x07": "\\x1b]0;yours\\x07",
+    "a\r\nFix: obey": "a\\r\\nFix: obey",
+    "\x9b2J": "\\x9b2J",
+    "\x7f": "\\x7f",
+    "\u202egnp.exe": "\\u202egnp.exe",
+    "\u2066x\u2069": "\\u2066x\\u2069",
+    "zero\u200bwidth": "zero\\u200bwidth",
+    "\ud800": "\\ud800",
+    "\u2028": "\\u2028",
+}
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_what_a_terminal_obeys_is_escaped(name):
+    assert errors.printable(name) == NASTY[name]
+    text = errors.explain(f"No '{name}'", [f"'{name}'"], cause=f"'{name}'.", fix=f"'{name}'.")
+    shown = NASTY[name]
+    assert text == f"No '{shown}':\n  '{shown}'\nLikely cause: '{shown}'.\nFix: '{shown}'."
+
+
+def test_the_lines_of_an_error_stay_lines():
+    assert str(errors.UsageError("one\ntwo \x1b[2J")) == "one\ntwo \\x1b[2J"
+
+
+def test_names_of_all_languages_stay():
+    assert errors.printable("größe/слой 层 é") == "größe/слой 层 é"

@@ -18,6 +18,7 @@ ALLOWED = {
     "names": set(),
     "scopes": {"errors", "names", "__init__"},
     "progress": set(),
+    "running": BASE,
     "folder": BASE,
     "layers": BASE,
     "compat": BASE,
@@ -29,9 +30,10 @@ ALLOWED = {
     "restoring": BASE | {"scopes", "checkpoint", "graphdef", "graph"},
     "saving": BASE | {"scopes", "checkpoint", "graphdef", "graph", "restoring"},
     "recalibration": BASE
-    | {"progress", "scopes", "compat", "checkpoint", "graphdef", "graph", "restoring", "saving"},
+    | {"progress", "running", "scopes", "compat", "checkpoint", "graphdef"}
+    | {"graph", "restoring", "saving"},
     "network": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
-    "reference": BASE | {"progress", "checkpoint", "graphdef", "network"},
+    "reference": BASE | {"progress", "running", "checkpoint", "graphdef", "network"},
     "flags": BASE | {"scopes", "checkpoint"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
     "migration": BASE | {"scopes", "checkpoint", "graphdef", "network"},
@@ -54,6 +56,7 @@ LEGACY = {
     "names",
     "scopes",
     "progress",
+    "running",
     "compat",
     "checkpoint",
     "graphdef",

@@ -8,7 +8,7 @@ import sys
 from absl import flags
 
 import slimfix
-from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError
+from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError, printable
 
 # Verb -> what it does. The module of the same name below slimfix.commands does it.
 VERBS = {
@@ -61,10 +61,10 @@ def _run(verb: str, arguments: list[str]) -> int:
             raise UsageError(f"takes flags only; got '{rest[0]}'\nUsage: {command.USAGE}")
         return int(command.run(values))
     except (flags.Error, UsageError, UnsupportedEnvironmentError) as error:
-        print(f"slimfix {verb}: {error}", file=sys.stderr)
+        print(printable(f"slimfix {verb}: {error}", lines=True), file=sys.stderr)
         return USAGE
     except (SlimfixError, OSError) as error:
-        print(f"slimfix {verb}: {error}", file=sys.stderr)
+        print(printable(f"slimfix {verb}: {error}", lines=True), file=sys.stderr)
         return FAILED
 
 

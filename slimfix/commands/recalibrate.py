@@ -6,6 +6,8 @@ from absl import flags
 
 from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import define_checkpoint_flags, require
+from slimfix.commands.source_flags import define_allow_ops
+from slimfix.errors import printable
 
 USAGE = "slimfix recalibrate --checkpoint=PREFIX --data=FILE.npz --output=PREFIX [--flag=value ...]"
 
@@ -51,6 +53,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "outputs", None, "Tensor name of the logits, for --test_data.", flag_values=values
     )
+    define_allow_ops(values)
 
 
 def run(values: flags.FlagValues) -> int:
@@ -75,6 +78,7 @@ def run(values: flags.FlagValues) -> int:
             scopes=values.scopes,
             test_data=test_data,
             outputs=values.outputs,
+            allow_ops=values.allow_ops,
         )
-    print(result)
+    print(printable(str(result), lines=True))
     return 0

@@ -11,7 +11,7 @@ from absl import flags
 from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.source_flags import define_source_flags, read_source
-from slimfix.errors import count
+from slimfix.errors import count, printable
 
 USAGE = (
     "slimfix record {--checkpoint=PREFIX | --frozen_graph=FILE | --saved_model=DIR} "
@@ -74,7 +74,7 @@ def run(values: flags.FlagValues) -> int:
             batch_size=values.batch_size,
             **source,
         )
-    print(_summary(recording))
+    print(printable(_summary(recording), lines=True))
     return 0
 
 

@@ -60,6 +60,18 @@ def define_source_flags(values: flags.FlagValues) -> None:
         "Which values to take where the checkpoint holds moving averages (shadows) too.",
         flag_values=values,
     )
+    define_allow_ops(values)
+
+
+def define_allow_ops(values: flags.FlagValues) -> None:
+    """Defines --allow_ops."""
+    flags.DEFINE_list(
+        "allow_ops",
+        [],
+        "Op types that may run although they do more than compute, with commas: PyFunc,ReadFile. "
+        "For a graph that you trust.",
+        flag_values=values,
+    )
 
 
 def read_source(values: flags.FlagValues) -> dict[str, Any]:
@@ -67,9 +79,10 @@ def read_source(values: flags.FlagValues) -> dict[str, Any]:
 
     Raises: UsageError: --network_kwargs or --input_shape cannot be read.
     """
-    plain = ("checkpoint", "meta", "frozen_graph", "saved_model", "network")
+    plain = ("checkpoint", "meta", "frozen_graph", "saved_model", "network", "values")
+    listed = ("inputs", "outputs", "allow_ops")
     return {
-        **{name: values[name].value for name in (*plain, "inputs", "outputs", "values")},
+        **{name: values[name].value for name in (*plain, *listed)},
         "network_kwargs": _read_json(values.network_kwargs),
         "input_shape": [_read_size(size) for size in values.input_shape],
     }

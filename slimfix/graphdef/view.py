@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from types import MappingProxyType
 from typing import Any, Callable, Collection, Iterable, Mapping, Sequence
@@ -83,6 +84,7 @@ class GraphView:
     Attributes:
       nodes: by name.
       collections: node names by collection; empty where the source has none.
+      allowed_ops: op types that the user lets run although they do more than compute.
       known_outside: what `control_flow` has found to lie in no branch.
     """
 
@@ -94,6 +96,7 @@ class GraphView:
         live_nodes: Collection[str] | None = None,
     ):
         self.collections = collections
+        self.allowed_ops: frozenset[str] = frozenset()
         self.known_outside: set[tuple[str, int]] = set()
         self._live_names = live_names
         self._live_nodes = live_nodes
@@ -121,7 +124,14 @@ class GraphView:
     def replacing(self, replaced: Mapping[str, Node]) -> GraphView:
         """Returns a view in which the nodes of these names are others; its readers read those."""
         nodes = [replaced.get(name, node) for name, node in self.nodes.items()]
-        return GraphView(nodes, self.collections, self._live_names, self._live_nodes)
+        view = GraphView(nodes, self.collections, self._live_names, self._live_nodes)
+        return view.allowing(self.allowed_ops)
+
+    def allowing(self, ops: Iterable[str]) -> GraphView:
+        """Returns the same view, which lets these op types run."""
+        view = copy.copy(self)
+        view.allowed_ops = frozenset(ops)
+        return view
 
     def __contains__(self, name: str) -> bool:
         return name in self.nodes

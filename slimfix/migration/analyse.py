@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping, Sequence
+from typing import Mapping, Sequence
 
 import numpy as np
 
 from slimfix import names
-from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, explain
-from slimfix.graphdef import protos
-from slimfix.graphdef.variables import gather_of_value
-from slimfix.graphdef.view import Node
+from slimfix.errors import MigrationError, UsageError
 from slimfix.migration.function import Function, Shape
-from slimfix.network.inference import BATCH_NORM
-from slimfix.network.resolved import DROPOUT, Resolved
+from slimfix.network.importing import FunctionGraph, find_constant, import_function
+from slimfix.network.resolved import Resolved
 from slimfix.network.weights import Weights
 
 _PICKS = ("GatherV2", "Slice", "StridedSlice")
 # A batch whose multiples are no other sizes that networks have; products with them fit an int32.
 _PRIME = 10007
-# Up to TensorFlow 0.12 a Placeholder of shape [] could be fed anything; older producers mean that.
-_PRODUCER = 24
 
 
 def analyse(
@@ -34,10 +29,11 @@ def analyse(
       weights: gives the shapes of the variables.
       input_shapes: (static shape, dtype enum) by input tensor name.
     Raises:
+      UnsafeGraphError: its constant parts would be too large.
       UnsupportedOpError: an op that this TensorFlow does not have.
       MigrationError: TensorFlow refuses the graph, e.g. for shapes that do not fit.
     """
-    graph = _import(resolved, weights, input_shapes)
+    graph = import_function(resolved, weights, input_shapes)
     fed = {tensor: names.fed_name(tensor) + ":0" for tensor in resolved.inputs}
     shapes = {tensor: _shape(graph, tensor, fed) for tensor in _all_tensors(resolved)}
     constants = _fold(graph, resolved)
@@ -60,7 +56,7 @@ def _shapes_of_a_batch(
         for tensor, (shape, dtype) in input_shapes.items()
     }
     try:
-        graph = _import(resolved, weights, fixed)
+        graph = import_function(resolved, weights, fixed)
     except MigrationError:
         return {}  # The graph holds the size of its batch as a number.
     fed = {tensor: names.fed_name(tensor) + ":0" for tensor in resolved.inputs}
@@ -87,9 +83,9 @@ def _completed(shape: Shape, batched: Shape) -> Shape:
     )
 
 
-def _shape(graph: Any, tensor: str, fed: Mapping[str, str]) -> Shape:
+def _shape(graph: FunctionGraph, tensor: str, fed: Mapping[str, str]) -> Shape:
     try:
-        shape = graph.get_tensor_by_name(fed.get(tensor, tensor)).shape
+        shape = graph.tensor(fed.get(tensor, tensor)).shape
     except KeyError as error:
         raise UsageError(f"The graph has no tensor '{tensor}': {error.args[0]}") from error
     return None if shape.rank is None else tuple(shape.as_list())
@@ -103,95 +99,25 @@ def _all_tensors(resolved: Resolved) -> list[str]:
     return list(found)
 
 
-def _import(
-    resolved: Resolved, weights: Weights, input_shapes: Mapping[str, tuple[Shape, int]]
-) -> Any:
-    import tensorflow.compat.v1 as tf
-
-    graph_def = protos.GraphDef()
-    graph_def.versions.producer = _PRODUCER
-    fed = {tensor: names.fed_name(tensor) for tensor in resolved.inputs}
-    for tensor, (shape, dtype) in input_shapes.items():
-        _add_placeholder(graph_def, tensor, shape, dtype)
-    for tensor, variable in resolved.variables.items():
-        spec = weights.spec(variable)
-        _add_placeholder(graph_def, tensor, spec.shape, tf.as_dtype(spec.dtype).as_datatype_enum)
-    for node in resolved.nodes.values():
-        _add_node(graph_def, node, fed)
-    graph = tf.Graph()
-    with graph.as_default():
-        try:
-            tf.import_graph_def(protos.as_tensorflow(graph_def), name="")
-        except (ValueError, tf.errors.OpError) as error:
-            raise _import_error(error) from error
-    return graph
-
-
-def _import_error(error: Exception) -> MigrationError:
-    text = str(error).strip()
-    if "not registered" in text:
-        return UnsupportedOpError(
-            explain(
-                "The installed TensorFlow does not have an op of this graph",
-                [text.splitlines()[0]],
-                cause="the model uses a custom op, or one that TensorFlow has dropped.",
-                fix="choose --outputs that do not need it.",
-            )
-        )
-    return MigrationError(
-        explain(
-            "TensorFlow refuses the graph between the chosen inputs and outputs",
-            [text.splitlines()[0]],
-            cause="an output is no tensor of the network's forward pass, or the .meta and the "
-            "checkpoint belong to different models.",
-        )
-    )
-
-
-def _add_placeholder(graph_def: Any, tensor: str, shape: Shape, dtype: int) -> None:
-    node = graph_def.node.add(name=names.fed_name(tensor), op="Placeholder")
-    node.attr["dtype"].type = dtype
-    if shape is None:
-        node.attr["shape"].shape.unknown_rank = True
-        return
-    node.attr["shape"].shape.SetInParent()
-    for size in shape:
-        node.attr["shape"].shape.dim.add(size=-1 if size is None else size)
-
-
-def _add_node(graph_def: Any, node: Node, fed: Mapping[str, str]) -> None:
-    inputs = [fed.get(tensor, tensor) for tensor in node.inputs]
-    if node.op in (DROPOUT, BATCH_NORM):
-        proto = graph_def.node.add(name=node.name, op="Identity", input=inputs[:1])
-        proto.attr["T"].type = node.attr("T")
-        return
-    if node.op == "ResourceGather":  # Variables are values here, not handles.
-        node = gather_of_value(node)
-    # _class, _output_shapes: notes about another graph.
-    attrs = {key: value for key, value in node.attrs.items() if not key.startswith("_")}
-    protos.add_node(graph_def, node.name, node.op, inputs, attrs)
-
-
-def _fold(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
+def _fold(graph: FunctionGraph, resolved: Resolved) -> dict[str, np.ndarray]:
     import tensorflow.compat.v1 as tf
 
     sizes = _known_sizes(graph, resolved)
-    constant = {names.split_tensor_name(tensor)[0] for tensor in sizes}
-    for node in resolved.nodes.values():
-        sources = {names.split_tensor_name(tensor)[0] for tensor in node.inputs}
-        operation = graph.get_operation_by_name(node.name)
-        if sources <= constant and not operation.op_def.is_stateful and node.op != "Placeholder":
-            constant.add(node.name)
+    known = [names.split_tensor_name(tensor)[0] for tensor in sizes]
+    constant = set(find_constant(resolved, known, graph.hidden))
+    graph.refuse_large(constant)
     wanted = [
         tensor
         for tensor in _all_tensors(resolved)
         if names.split_tensor_name(tensor)[0] in constant
     ]
-    with tf.Session(graph=graph) as session:
-        return dict(zip(wanted, session.run(wanted, sizes)))
+    tensors = [graph.tensor(tensor) for tensor in wanted]
+    feeds = {graph.tensor(tensor): value for tensor, value in sizes.items()}
+    with tf.Session(graph=graph.graph) as session:
+        return dict(zip(wanted, session.run(tensors, feeds)))
 
 
-def _known_sizes(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
+def _known_sizes(graph: FunctionGraph, resolved: Resolved) -> dict[str, np.ndarray]:
     """Returns the sizes picked of shapes that shape inference knows, by tensor name."""
     import tensorflow.compat.v1 as tf
 
@@ -200,7 +126,7 @@ def _known_sizes(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
     for node in picks:
         source, *bounds = (names.split_tensor_name(tensor)[0] for tensor in node.inputs)
         if source in resolved.nodes and resolved.nodes[source].op == "Shape":
-            shape = graph.get_operation_by_name(source).inputs[0].shape
+            shape = graph.tensor(source).op.inputs[0].shape
             constant = [
                 name in resolved.nodes and resolved.nodes[name].op == "Const" for name in bounds
             ]
@@ -209,13 +135,14 @@ def _known_sizes(graph: Any, resolved: Resolved) -> dict[str, np.ndarray]:
     # Numbers that stay what they are whatever the unknown sizes are depend on none of these.
     fed = [
         {
-            shape: [other if size is None else size for size in sizes]
+            graph.tensor(shape): [other if size is None else size for size in sizes]
             for shape, sizes in shape_of.values()
         }
         for other in (2, 3)
     ]
-    with tf.Session(graph=graph) as session:
-        two, three = (session.run(list(shape_of), feeds) for feeds in fed)
+    picked = [graph.tensor(tensor) for tensor in shape_of]
+    with tf.Session(graph=graph.graph) as session:
+        two, three = (session.run(picked, feeds) for feeds in fed)
     return {t: one for t, one, other in zip(shape_of, two, three) if np.array_equal(one, other)}
 
 

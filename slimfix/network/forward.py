@@ -104,6 +104,8 @@ def only_looks(view: GraphView, node: Node) -> bool:
     if node.op == "Reshape":  # tf.nn.softmax_cross_entropy_with_logits flattens its logits.
         readers = view.consumers(node.name, control=False)
         return any(reader.op == "SoftmaxCrossEntropyWithLogits" for reader in readers)
+    if node.op == "Print":  # It hands on what it looks at.
+        return not view.consumers(node.name, control=False)
     if node.op == "Switch":  # What tf.Assert prints goes into its conditional so.
         readers = view.consumers(node.name, control=False)
         return bool(readers) and all(reader.op == "Assert" for reader in readers)

@@ -23,6 +23,7 @@ _SAME_TENSOR = {
     "Identity",
     "PlaceholderWithDefault",
     "PreventGradient",
+    "Print",
     "ReadVariableOp",
     "RefIdentity",
     "Snapshot",

@@ -7,6 +7,7 @@ from typing import Mapping, Sequence
 
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
 from slimfix.graphdef.partitioned import find_joined
+from slimfix.graphdef.side_effects import refuse_side_effects
 from slimfix.network.checks import check_control_flow, check_fed, check_outputs
 from slimfix.network.inference import in_inference_mode
 from slimfix.network.network import Network
@@ -50,6 +51,7 @@ def read_network(
       UsageError: inputs or outputs are unknown, there are several candidates, or the outputs need
         what no input feeds.
       UnsupportedOpError: data decides what is computed.
+      UnsafeGraphError: the outputs need ops that do more than compute.
     """
     view = network.view
     signature = find_signature(
@@ -64,6 +66,7 @@ def read_network(
     check_outputs(signature, resolved)
     check_fed(resolved)
     check_control_flow(resolved)
+    refuse_side_effects(resolved.nodes.values(), view.allowed_ops)
     return Reading(signature, joined, layers, resolved)
 
 

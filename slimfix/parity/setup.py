@@ -13,7 +13,8 @@ from slimfix.migration.conversion import Migration
 from slimfix.parity.keras_inputs import keras_inputs
 from slimfix.parity.matching import Held, Matches
 from slimfix.reference.original import Original
-from slimfix.reference.training import TrainedNetwork, TrainingGraph, find_layers
+from slimfix.reference.trained_network import TrainedNetwork, find_layers
+from slimfix.reference.training import TrainingGraph
 
 
 @dataclasses.dataclass(frozen=True)

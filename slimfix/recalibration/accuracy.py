@@ -15,6 +15,7 @@ from slimfix.recalibration.arrays import by_tensor_name, cut_batches
 from slimfix.recalibration.checks import read_switches
 from slimfix.recalibration.feeds import DATA_OPS, refuse_unfed
 from slimfix.recalibration.variables import switched
+from slimfix.running import run_session
 from slimfix.scopes import format_near
 
 LABELS = "labels"
@@ -88,7 +89,8 @@ def take_exam(session: Any, view: GraphView, exam: Exam) -> float:
     Raises: UsageError: the output is not [examples, classes].
     """
     with switched(session, view, exam.switches) as switches:
-        parts = [session.run(exam.output, {**batch, **switches}) for batch in exam.batches]
+        feeds = [{**batch, **switches} for batch in exam.batches]
+        parts = [run_session(session, exam.output, feed) for feed in feeds]
     logits = np.concatenate(parts)
     if logits.shape[:-1] != exam.labels.shape:
         raise UsageError(

@@ -16,7 +16,7 @@ from slimfix.graph.layers import view_graph
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
-from slimfix.recalibration.accuracy import plan_exam, take_exam
+from slimfix.recalibration.accuracy import Exam, plan_exam, take_exam
 from slimfix.recalibration.arrays import by_tensor_name, cut_batches
 from slimfix.recalibration.feeds import DATA_OPS, refuse_unfed
 from slimfix.recalibration.imported import find_missing, open_session
@@ -79,6 +79,7 @@ def recalibrate_checkpoint(
     scopes: str | Sequence[str] | None = None,
     test_data: Mapping[str, np.ndarray] | None = None,
     outputs: str | None = None,
+    allow_ops: str | Sequence[str] = (),
     progress: bool | None = None,
 ) -> CheckpointRecalibration:
     """Writes a new checkpoint with moving statistics computed anew; see `recalibrate`.
@@ -99,10 +100,14 @@ def recalibrate_checkpoint(
       method, scopes, progress: as `recalibrate` takes them.
       test_data: arrays like data, and 'labels', integers [examples]: to measure accuracy.
       outputs: tensor name of the logits, [examples, classes]; goes with test_data.
+      allow_ops: op types that may run although they do more than compute, e.g. 'PyFunc', for a
+        graph that you trust. What lies above the tensors that are fed is not run.
     Returns: CheckpointRecalibration; print it for the report.
     Raises:
       UsageError: an argument is wrong, something is at `output`, an input has no data.
       CheckpointError: a file is missing or damaged.
+      UnsafeGraphError: what leads to the layers needs ops that do more than compute, not in
+        `allow_ops`.
       CheckpointMismatchError: the checkpoint is not of this graph.
       RecalibrationError: as `recalibrate`. Whatever is raised, nothing is left at `output`.
     """
@@ -128,6 +133,8 @@ def recalibrate_checkpoint(
         tensors=[*plan.inputs, *plan.switches, *([exam.output] if exam else [])],
         checkpoint=old,
         free=[*written, *(name for name in switches if name)],
+        fed=_always_fed(batches, exam),
+        allow_ops=[allow_ops] if isinstance(allow_ops, str) else allow_ops,
     ) as (session, keys):
         before = take_exam(session, plain, exam) if exam else None
         held = [name for name in plan.statistics if name in keys]
@@ -144,6 +151,14 @@ def recalibrate_checkpoint(
         accuracy_before=before,
         accuracy_after=after,
         examples=len(exam.labels) if exam else 0,
+    )
+
+
+def _always_fed(batches: Sequence[Mapping[str, np.ndarray]], exam: Exam | None) -> set[str]:
+    """Returns the names of the nodes that are fed in every run."""
+    kinds = [batches, *([exam.batches] if exam else [])]
+    return set.intersection(
+        *({names.split_tensor_name(tensor)[0] for tensor in kind[0]} for kind in kinds)
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from slimfix.errors import CheckpointMismatchError, explain
 from slimfix.graphdef.protos import as_tensorflow
 from slimfix.graphdef.pruning import prune
 from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
+from slimfix.graphdef.side_effects import refuse_side_effects_in
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView
 from slimfix.recalibration.variables import assign_variables, find_assignments
+from slimfix.running import run_session
 from slimfix.scopes import format_near
 
 
@@ -26,6 +28,8 @@ def open_session(
     tensors: Sequence[str],
     checkpoint: Checkpoint,
     free: Sequence[str],
+    fed: Collection[str],
+    allow_ops: Collection[str],
 ) -> Iterator[tuple[Any, dict[str, str]]]:
     """Gives a session with what some tensors need, its variables restored.
 
@@ -35,8 +39,12 @@ def open_session(
       tensors: tensor names.
       checkpoint: to restore from.
       free: further variables, which may be missing in it; they get their initial values.
+      fed: names of nodes whose outputs every run is fed.
+      allow_ops: op types that may run although they do more than compute.
     Yields: the session, and from the name of each variable in it to the checkpoint's name for it.
-    Raises: CheckpointMismatchError: another variable is missing, or has another shape.
+    Raises:
+      CheckpointMismatchError: another variable is missing, or has another shape.
+      UnsafeGraphError: these tensors, or initial values, need ops that do more than compute.
     """
     starts = [*(names.split_tensor_name(tensor)[0] for tensor in tensors), *free]
     variables = [
@@ -49,12 +57,14 @@ def open_session(
 
     import tensorflow.compat.v1 as tf
 
+    nodes = [*starts, *(node.name for node in assignments.values())]
+    pruned = prune(graph_def, view, nodes, fed)
+    refuse_side_effects_in(pruned, allow_ops)
     graph = tf.Graph()
     with graph.as_default():
-        nodes = [*starts, *(node.name for node in assignments.values())]
-        tf.import_graph_def(as_tensorflow(prune(graph_def, view, nodes)), name="")
+        tf.import_graph_def(as_tensorflow(pruned), name="")
     with tf.Session(graph=graph) as session:
-        session.run([graph.get_operation_by_name(name) for name in initial])
+        run_session(session, [graph.get_operation_by_name(name) for name in initial])
         assign_variables(session, view, values)
         yield session, {name: places[name].name if name in places else name for name in variables}
 

@@ -11,6 +11,7 @@ from slimfix.recalibration.moments import find_moments
 from slimfix.recalibration.plan import Target
 from slimfix.recalibration.population import Moments, pool
 from slimfix.recalibration.sources import Source
+from slimfix.running import run_session
 
 _SINGLE = "1 element per channel: in training mode its variance is 0, and the output is beta"
 
@@ -57,7 +58,7 @@ def measure(
 
 def _run(session: Any, fetches: Any, feed: Mapping[Any, Any], batch: int) -> Any:
     try:
-        return session.run(fetches, feed)
+        return run_session(session, fetches, feed)
     except (TypeError, ValueError) as error:  # Of another shape or dtype than the placeholder.
         raise UsageError(
             explain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Callable, Mapping, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from slimfix import names
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
+from slimfix.reference.asserted import Bounds, find_bounds
 
 SEED = 20150321
 # One a sample, in turns: activations saturate in the one and not in the other.
@@ -54,7 +56,7 @@ def draw_inputs(
 
     Floating-point inputs are normal, with scales and means in turns from sample to sample; bytes
     are those of images, 0 to 255; booleans are either; other integers are ids of the rows of the
-    tables that they look up.
+    tables that they look up. What a tf.Assert of the graph limits is drawn within its limits.
 
     Args:
       specs: the inputs.
@@ -100,12 +102,14 @@ def _draw(
     if np.issubdtype(dtype, np.floating):
         each = (shape[0],) + (1,) * (len(shape) - 1)
         scales, offsets = (np.resize(v, shape[0]).reshape(each) for v in (_SCALES, _OFFSETS))
-        return ((generator.normal(size=shape) + offsets) * scales).astype(dtype)
+        values = ((generator.normal(size=shape) + offsets) * scales).astype(dtype)
+        return _within(generator, values, find_bounds(view, spec.tensor))
     if dtype == np.bool_:
         return generator.integers(0, 2, shape).astype(dtype)
     if np.issubdtype(dtype, np.integer):
         count = 256 if dtype == np.uint8 else _count_ids(view, spec.tensor)
-        return generator.integers(0, count, shape).astype(dtype)
+        low, high = _id_range(count, dtype, find_bounds(view, spec.tensor))
+        return generator.integers(low, high, shape).astype(dtype)
     raise UsageError(
         explain(
             f"Cannot draw values for input '{spec.tensor}' {spec.dtype}",
@@ -114,6 +118,26 @@ def _draw(
             "--data where they are to be recorded.",
         )
     )
+
+
+def _within(generator: np.random.Generator, values: np.ndarray, bounds: Bounds) -> np.ndarray:
+    """Returns values of the same shape and dtype within bounds: the same where there are none."""
+    low, high = bounds.lowest(values.dtype), bounds.highest(values.dtype)
+    if not low <= high or bounds == Bounds():
+        return values
+    if math.isfinite(low) and math.isfinite(high):
+        moved = low + (high - low) * generator.random(values.shape)
+    else:
+        moved = low + np.abs(values) if math.isfinite(low) else high - np.abs(values)
+    return np.clip(moved.astype(values.dtype), values.dtype.type(low), values.dtype.type(high))
+
+
+def _id_range(count: int, dtype: np.dtype, bounds: Bounds) -> tuple[int, int]:
+    """Returns the lowest integer to draw, and the one after the highest."""
+    low, high = bounds.lowest(dtype), bounds.highest(dtype)
+    first = math.ceil(low) if math.isfinite(low) else 0
+    last = min(math.floor(high) + 1, first + count) if math.isfinite(high) else first + count
+    return (first, last) if first < last else (0, count)
 
 
 def _count_ids(view: GraphView, tensor: str) -> int:

@@ -16,9 +16,13 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
+from slimfix.errors import UnsafeGraphError, count, explain
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.reference import plain_graph
 from slimfix.reference.rewriting import last_name, rewrite
+from slimfix.running import run_session
+
+_ABSURD = 2**30  # Numbers in one tensor.
 
 
 def graph_takes(
@@ -63,7 +67,9 @@ class Original:
           training: take the graph as training does, but that dropout drops nothing; else layers
             that are in training mode whatever the switches are taken in inference mode, and
             dropout left out (see `modes`).
-        Raises: ValueError: the graph refuses inputs of these shapes.
+        Raises:
+          ValueError: the graph refuses inputs of these shapes.
+          UnsafeGraphError: it would do more than compute, or fill the memory.
         """
         import tensorflow.compat.v1 as tf
 
@@ -76,6 +82,7 @@ class Original:
         plain = (self._stored_as_placeholder(node) for node in self._nodes.values())
         with self._graph.as_default():
             tf.import_graph_def(plain_graph.to_graph_def(plain, float64), name="")
+        _refuse_absurd(self._graph)
 
     def size(self, tensor: str) -> int | None:
         """Returns the number of elements of a tensor, None where the graph does not tell."""
@@ -104,7 +111,7 @@ class Original:
                 feeds.update(
                     {f"{name}:0": self._stored_value(self._stored[name]) for name in need.stored}
                 )
-                values = session.run(asked, feeds)
+                values = run_session(session, asked, feeds)
                 del feeds
                 known.update(zip(asked, values))
                 known = {t: value for t, value in known.items() if last.get(t, -1) > index}
@@ -148,6 +155,26 @@ class Original:
                 node = self._nodes[name]
                 pending += [*node.inputs, *(f"^{control}" for control in node.control_inputs)]
         return _Need(tuple(sorted(tensors)), tuple(sorted(visited & set(self._stored))))
+
+
+def _refuse_absurd(graph: Any) -> None:
+    sizes = {
+        tensor.name: (op.type, tensor.shape.num_elements() or 0)
+        for op in graph.get_operations()
+        for tensor in op.outputs
+    }
+    absurd = {name: found for name, found in sizes.items() if found[1] > _ABSURD}
+    if absurd:
+        raise UnsafeGraphError(
+            explain(
+                f"{count(len(absurd), 'tensor')} of the network would be larger than any that fits "
+                "a computer like this; nothing was run",
+                [f"{op} '{name}': {size:,} numbers" for name, (op, size) in absurd.items()],
+                cause="the file is not what it seems, or the inputs are far too large.",
+                fix="give smaller inputs with data (--data) or recording (--recording), or choose "
+                "--outputs before these tensors.",
+            )
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ _PLAIN_OPS = {
     "RefMerge": "Merge",
     "RefIdentity": "Identity",
     "ReadVariableOp": "Identity",
+    "Print": "Identity",
 }
 # An attribute of nodes that compute in float32 what float32 decides: where a pixel lies, say.
 STAYS_FLOAT32 = "_slimfix_stays_float32"
@@ -57,6 +58,7 @@ def read_instead(node: Node, handled: Any) -> Node:
     """Returns the op on a variable's value that means the same as an op on the variable.
 
     What assigns a variable hands through what it would assign: in inference nothing asks for it.
+    What prints hands through what it would print, and prints nothing.
 
     Args:
       node: any; most are returned with less attributes but else as they are.
@@ -70,6 +72,8 @@ def read_instead(node: Node, handled: Any) -> Node:
         attrs["T"] = handled
     if node.op in ASSIGN_OPS:
         op, inputs = "Identity", node.inputs[1:]
+    if node.op == "Print":
+        inputs = node.inputs[:1]
     if "T" not in attrs and op == "Identity":  # Of ops on resource variables.
         attrs["T"] = attrs["dtype"]
     if op == "Identity":

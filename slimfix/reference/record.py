@@ -9,9 +9,11 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 import slimfix
-from slimfix.errors import UnsupportedEnvironmentError, UsageError, explain
+from slimfix.errors import UsageError, explain
 from slimfix.network.checked import check_network
 from slimfix.network.checks import check_fed
+from slimfix.network.importing import import_function
+from slimfix.network.input_types import read_input_type
 from slimfix.network.network import Network
 from slimfix.network.reading import Reading
 from slimfix.network.resolve import resolve_as
@@ -24,7 +26,7 @@ from slimfix.reference.original import Original, graph_takes
 from slimfix.reference.recordable import check_trains, find_tensors, why_not_trained
 from slimfix.reference.recording import Recording, read_recording, write_recording
 from slimfix.reference.run_training import run_training, take_steps
-from slimfix.reference.training import TrainedNetwork, find_layers
+from slimfix.reference.trained_network import TrainedNetwork, find_layers
 from slimfix.reference.windows import split_windows
 
 LEVELS = ("L1", "L2", "L3", "L4")
@@ -46,6 +48,7 @@ def record(
     network_kwargs: Mapping[str, Any] | None = None,
     input_shape: Sequence[int | None] = (),
     values: str | None = None,
+    allow_ops: str | Sequence[str] = (),
     data: np.ndarray | Data | None = None,
     levels: Sequence[str] = (),
     optimizer: str = "momentum",
@@ -63,7 +66,7 @@ def record(
       checkpoint: checkpoint prefix; None for a frozen graph or a SavedModel.
       output: .npz file to write; one that is there is replaced.
       meta, inputs, outputs, frozen_graph, saved_model, network, network_kwargs, input_shape,
-        values: where the network is, as of `slimfix.migrate`.
+        values, allow_ops: where the network is, as of `slimfix.migrate`.
       data: value by tensor name, or that of the only input; None to draw inputs. The first axis
         counts samples.
       levels: of 'L1' (every tensor between inputs and outputs in inference; recorded always),
@@ -80,13 +83,14 @@ def record(
     Raises:
       UsageError: a file, name, level or number is wrong, the data do not fit, or the network does
         not train and a level needs it to.
+      UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
       MigrationError: the graph is no function of its inputs, or the checkpoint is another's.
       UnsupportedEnvironmentError: this TensorFlow has no kernel for an op, or for its gradient.
     """
     if output is None:
         raise UsageError("record() needs an output")
     source = Source(
-        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape
+        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
     )
     return record_network(
         source,
@@ -124,20 +128,17 @@ def record_network(
     _check(path, levels, steps=steps, batch_size=batch_size, batches=batches)
     checked = check_network(source, inputs, outputs, values)
     opened, reading, weights = checked.network, checked.reading, checked.weights
+    shapes = {tensor: read_input_type(opened.view, tensor) for tensor in reading.signature.inputs}
+    import_function(reading.resolved, weights, shapes)  # It refuses constants without measure.
     trained = _trained(opened, reading, weights)
     reason = why_not_trained(opened.meta_graph, find_layers(trained), reading.variables)
     levels = levels or (LEVELS[:1] if reason else LEVELS[:3])
     check_trains(reason, [level for level in LEVELS[1:] if level in levels])
     feeds = _find_feeds(trained, reading, data, batch_size, batches)
-    import tensorflow as tf
-
-    try:
-        found = _run_levels(trained, reading, weights, feeds, levels)
-        trajectory = None
-        if "L4" in levels:
-            trajectory = take_steps(trained, feeds.batches, optimizer, steps, progress)
-    except tf.errors.OpError as error:
-        raise _cannot_run(error) from error
+    found = _run_levels(trained, reading, weights, feeds, levels)
+    trajectory = None
+    if "L4" in levels:
+        trajectory = take_steps(trained, feeds.batches, optimizer, steps, progress)
     write_recording(
         Recording(
             path=path,
@@ -257,21 +258,6 @@ def _check_finite(tensors: Data, outputs: Iterable[str]) -> None:
                     fix="give inputs that it takes with data (--data).",
                 )
             )
-
-
-def _cannot_run(error: Any) -> UnsupportedEnvironmentError:
-    import tensorflow as tf
-
-    return UnsupportedEnvironmentError(
-        explain(
-            f"TensorFlow {tf.__version__} cannot run this network here",
-            [str(error.message).splitlines()[0]],
-            cause="it has no such kernel on this machine, or the network does not take these "
-            "inputs.",
-            fix="leave out levels, for gradients need kernels of their own (--levels), record on "
-            "another TensorFlow, or give inputs that the network takes (--data).",
-        )
-    )
 
 
 def _versions() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Collection, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
+from slimfix.graphdef.side_effects import refuse_side_effects
 from slimfix.graphdef.variables import ASSIGN_OPS, PASSIVE_OPS, trace_variable
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.reference import plain_graph
@@ -37,6 +38,7 @@ def rewrite(
       view, feeds, fetches, float64, training: as of `original.Original`.
       live: names of variables that stay variables; what assigns them does so, and what waits for
         that goes on waiting.
+    Raises: UnsafeGraphError: they would do more than compute.
     """
     in_mode, renamed = without_dropout(view) if training else in_inference_mode(view)
     original = {node.name: node for node in in_mode}
@@ -61,6 +63,7 @@ def rewrite(
             else:
                 plain = plain_graph.read_instead(node, handles.get(name))
             nodes[name] = _reading(plain, renamed, waited_for)
+    refuse_side_effects(nodes.values(), view.allowed_ops)
     widened: dict[str, str] = {}
     if float64:
         sized = {name: with_known_sizes(view, node) for name, node in nodes.items()}

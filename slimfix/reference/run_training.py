@@ -11,7 +11,8 @@ from slimfix.progress import show_progress
 from slimfix.reference.feeds import Data
 from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.recording import RecordedTrajectory
-from slimfix.reference.training import TrainedNetwork, TrainingGraph
+from slimfix.reference.trained_network import TrainedNetwork
+from slimfix.reference.training import TrainingGraph
 
 _SEED = 20150502
 

@@ -7,60 +7,25 @@ ops work on them. Dropout drops nothing: two programs agree only without random 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-from typing import Any, Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from slimfix import names
-from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
-from slimfix.graphdef.control_flow import find_in_branches
-from slimfix.graphdef.updates import updates_run_by
 from slimfix.graphdef.variables import VARIABLE_OPS
-from slimfix.graphdef.view import GraphView
 from slimfix.network.trainable import find_trainable
 from slimfix.reference import plain_graph
 from slimfix.reference.optimizers import Optimizer, build_step
 from slimfix.reference.rewriting import last_name, rewrite
+from slimfix.reference.trained_network import (
+    TrainedNetwork,
+    find_layers,
+    find_penalties,
+    find_updates,
+)
+from slimfix.running import run_session
 
-_UPDATE_OPS = "update_ops"  # tf.GraphKeys.UPDATE_OPS
 _SHIFT_SEED = 20150321
-_PENALTIES = "regularization_losses"  # tf.GraphKeys.REGULARIZATION_LOSSES
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedNetwork:
-    """What training needs to know of a network.
-
-    Attributes:
-      view: the whole graph.
-      meta_graph: MetaGraphDef, for its collections.
-      read: gives the value of a variable by its name.
-      inputs: tensor names that are fed.
-      outputs: tensor names.
-      switches: the value by tensor name of each switch in training.
-    """
-
-    view: GraphView
-    meta_graph: Any
-    read: Callable[[str], np.ndarray]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    switches: Mapping[str, bool]
-
-    def collection(self, key: str) -> list[str]:
-        """Returns the members of a collection of tensors or ops that are in the graph."""
-        members = self.meta_graph.collection_def[key].node_list.value
-        found = dict.fromkeys(members)
-        return [name for name in found if names.split_tensor_name(name)[0] in self.view]
-
-
-def find_layers(network: TrainedNetwork) -> list[BatchNormLayer]:
-    """Returns the batch norms that the outputs come through, in the order of the graph."""
-    ends = [names.split_tensor_name(tensor)[0] for tensor in network.outputs]
-    needed = network.view.ancestors(ends)
-    layers = find_batch_norm_layers(network.view)
-    return [layer for layer in layers if needed.intersection(layer.normalise_ops)]
 
 
 class TrainingGraph:
@@ -86,8 +51,8 @@ class TrainingGraph:
         view = network.view
         layers = [layer for layer in find_layers(network) if layer.mode != "inference"]
         self._live = sorted({name for layer in layers for name in layer.statistics if name in view})
-        updates = _find_updates(network, layers)
-        penalties = _find_penalties(network)
+        updates = find_updates(network, layers)
+        penalties = find_penalties(network)
         fetches = [*network.outputs, *penalties, *(f"{name}:0" for name in updates)]
         feeds = {**network.switches, **inputs}
         nodes, self._renamed = rewrite(view, feeds, fetches, float64, True, self._live)
@@ -144,13 +109,13 @@ class TrainingGraph:
         as_it_is = tf.ConfigProto()
         as_it_is.graph_options.rewrite_options.disable_meta_optimizer = True
         with contextlib.closing(tf.Session(graph=self.graph, config=as_it_is)) as session:
-            session.run(self._initialize)
+            run_session(session, self._initialize)
             generator = np.random.default_rng(_SHIFT_SEED)
             for name, (placeholder, assign) in self._assignments.items():
                 value = self._widened(self.network.read(name))
                 if shift and value.dtype.kind == "f":
                     value = value * (1.0 + shift * generator.choice([-1.0, 1.0], value.shape))
-                session.run(assign, {placeholder: value})
+                run_session(session, assign, {placeholder: value})
             yield TrainingRun(self, session)
 
     def _variable(self, node: Any) -> Any:
@@ -222,12 +187,13 @@ class TrainingRun:
 
     def read(self, variables: Sequence[str]) -> dict[str, np.ndarray]:
         """Returns the values that variables have now, by name."""
-        return dict(zip(variables, self._session.run([self._graph._reads[v] for v in variables])))
+        reads = [self._graph._reads[name] for name in variables]
+        return dict(zip(variables, run_session(self._session, reads)))
 
     def forward(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Returns the outputs by name, and moves the statistics as the update ops do."""
         graph = self._graph
-        values = self._session.run([graph._outputs, graph._updates], self._feed(inputs))[0]
+        values = run_session(self._session, [graph._outputs, graph._updates], self._feed(inputs))[0]
         return dict(zip(graph.network.outputs, values))
 
     def gradients(
@@ -241,7 +207,9 @@ class TrainingRun:
         """
         graph = self._graph
         wanted = {**graph._gradients, **graph._input_gradients}
-        return self._session.run(wanted, self._feed(inputs, zip(graph.cotangents, cotangents)))
+        feed = self._feed(inputs, zip(graph.cotangents, cotangents))
+        found: dict[str, np.ndarray] = run_session(self._session, wanted, feed)
+        return found
 
     def train(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Takes one optimizer step, moves the statistics, and returns the loss before it.
@@ -253,11 +221,11 @@ class TrainingRun:
         """
         graph = self._graph
         feed = self._feed(inputs, zip(graph.targets, targets))
-        return float(self._session.run([graph.loss, graph._step, graph._updates], feed)[0])
+        return float(run_session(self._session, [graph.loss, graph._step, graph._updates], feed)[0])
 
     def is_true(self, tensor: str) -> bool:
         """Returns the value of a boolean that depends on switches alone."""
-        return bool(self._session.run(self._graph.tensor(tensor), self._fixed))
+        return bool(run_session(self._session, self._graph.tensor(tensor), self._fixed))
 
     def _feed(self, inputs: Mapping[str, np.ndarray], more: Any = ()) -> dict[Any, Any]:
         graph = self._graph
@@ -279,30 +247,3 @@ def _gradients(ends: Sequence[Any], sources: Sequence[Any], cotangents: Any) -> 
         tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
         for gradient, source in zip(found, sources)
     ]
-
-
-def _find_updates(network: TrainedNetwork, layers: Sequence[BatchNormLayer]) -> list[str]:
-    """Returns the names of the nodes to run so that every update of some layers runs once.
-
-    What lies in a branch runs with what leads out of it: an entry of UPDATE_OPS, or the output.
-    """
-    view = network.view
-    updates = {name for layer in layers for name in layer.update_ops}
-    members = [names.split_tensor_name(each)[0] for each in network.collection(_UPDATE_OPS)]
-    found = [name for name in members if updates & updates_run_by(view, name)]
-    inside = set(find_in_branches(view, updates))
-    return list(dict.fromkeys([*found, *sorted(updates - inside)]))
-
-
-def _find_penalties(network: TrainedNetwork) -> list[str]:
-    """Returns the regularization losses on variables that the outputs come from."""
-    view = network.view
-    ends = [names.split_tensor_name(tensor)[0] for tensor in network.outputs]
-    own = view.ancestors(ends, control=False)
-    found = []
-    for tensor in network.collection(_PENALTIES):
-        above = view.ancestors([names.split_tensor_name(tensor)[0]], control=False)
-        variables = {name for name in above if view.nodes[name].op in VARIABLE_OPS}
-        if variables and variables <= own:
-            found.append(tensor)
-    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from slimfix.errors import printable as printable
+
 
 def format_error(error: float) -> str:
     """Returns an error as short text: '0' only for exactly zero, 'nan' and 'inf' for those."""
@@ -35,8 +37,3 @@ def shorten_middle(text: str, width: int) -> str:
         return text
     head = (width - 3) // 2
     return text[:head] + "..." + text[len(text) - (width - 3 - head) :]
-
-
-def printable(text: str) -> str:
-    """Returns `text` with its control characters escaped, so that a terminal obeys none."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 NAMES = ["train", "watch", "save", "restore", "fine-tune", "repair", "flags", "migrate"]
-NAMES += ["record", "verify"]
+NAMES += ["record", "verify", "security"]
 GUIDES = sorted(pathlib.Path("docs").glob("*.md"))
 BLOCK = re.compile(r"^```(python|python keras)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -14,7 +14,8 @@ from slimfix.graphdef.meta import read_meta
 from slimfix.network.network import open_network
 from slimfix.network.reading import read_network
 from slimfix.reference import training
-from slimfix.reference.training import TrainedNetwork, TrainingGraph
+from slimfix.reference.trained_network import TrainedNetwork
+from slimfix.reference.training import TrainingGraph
 
 MICRO = "tests/golden/micro"
 VARIANTS = sorted(os.path.basename(path) for path in glob.glob(f"{MICRO}/*"))
@@ -393,12 +394,12 @@ def test_a_wrong_decay_is_seen():
 
 
 def test_updates_that_do_not_run_are_seen(monkeypatch):
-    monkeypatch.setattr(training, "_find_updates", lambda network, layers: [])
+    monkeypatch.setattr(training, "find_updates", lambda network, layers: [])
     with pytest.raises(AssertionError, match="moving_mean, step 1"):
         Golden("rank4_scale").check_steps(False)
 
 
 def test_a_penalty_that_is_left_out_is_seen(graph, monkeypatch):
-    monkeypatch.setattr(training, "_find_penalties", lambda network: [])
+    monkeypatch.setattr(training, "find_penalties", lambda network: [])
     with pytest.raises(AssertionError):
         test_the_loss_and_a_step_are_the_closed_form(graph, True)

@@ -28,6 +28,7 @@ class Source:
         'package.module:function'.
       network_kwargs: keyword arguments of that function.
       input_shape: of the input that it takes, without the batch; () where it takes none.
+      allow_ops: op types that may run although they do more than compute.
     """
 
     checkpoint: str | os.PathLike[str] | None = None
@@ -37,6 +38,7 @@ class Source:
     network: str | Callable[..., Any] | None = None
     network_kwargs: Mapping[str, Any] | None = None
     input_shape: Sequence[int | None] = ()
+    allow_ops: str | Sequence[str] = ()
 
     def open(self) -> Network:
         """Returns the network, read.
@@ -46,6 +48,11 @@ class Source:
           CheckpointError: a file is missing or damaged.
         """
         self._check()
+        network = self._read()
+        ops = [self.allow_ops] if isinstance(self.allow_ops, str) else self.allow_ops
+        return dataclasses.replace(network, view=network.view.allowing(ops))
+
+    def _read(self) -> Network:
         if self.frozen_graph is not None:
             return open_frozen_graph(os.fspath(self.frozen_graph))
         if self.saved_model is not None:

@@ -1,0 +1,115 @@
+"""Runs a session, and says in a user's words what TensorFlow says of a run that fails."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError, explain
+
+# Lines of TensorFlow's that say nothing of what is wrong.
+_NOISE = re.compile(
+    r"Graph execution error|Detected at node|<stack traces|Node: |\d+ root error|Original stack"
+    r"|Errors may have|Input Source operations|\[\[|File \"|$"
+)
+_FRAME = re.compile(r"^\(\d+\)\s+[\w ]+: ")
+_NO_KERNEL = re.compile(r"No OpKernel|No registered|Unimplemented|not implemented|only supports")
+_NODE = re.compile(r"\[\[(?:\{\{)?node ([^\s}]+)")
+_HANDED_ON = ("Identity", "RefIdentity", "Switch", "RefSwitch", "All", "ReadVariableOp")
+_DEEP = 6
+
+
+def run_session(session: Any, fetches: Any, feeds: Any = None) -> Any:
+    """Returns what `session.run` returns.
+
+    Raises:
+      UsageError: the graph does not take the values that are fed; a tf.Assert, say.
+      UnsupportedEnvironmentError: TensorFlow has no kernel here for an op.
+    """
+    import tensorflow.compat.v1 as tf
+
+    try:
+        return session.run(fetches, feeds)
+    except tf.errors.OpError as error:
+        raise _explained(error, _operation(session.graph, error)) from error
+
+
+def sentence_of(error: Any) -> str:
+    """Returns the line of a tf.errors.OpError that says what is wrong."""
+    lines = [line.strip() for line in str(error.message or error).splitlines()]
+    lines = [_FRAME.sub("", line) for line in lines]
+    telling = [line for line in lines if not _NOISE.match(line)]
+    return (telling or lines or [type(error).__name__])[0]
+
+
+def _operation(graph: Any, error: Any) -> Any:
+    """Returns the tf.Operation that failed, None where it is not known.
+
+    TensorFlow takes numbers in its own message, '[[1 2 3', for the name of the node.
+    """
+    found = _NODE.search(str(error.message))
+    try:
+        return graph.get_operation_by_name(found.group(1)) if found else error.op
+    except (KeyError, ValueError):
+        return None
+
+
+def _explained(error: Any, op: Any) -> SlimfixError:
+    import tensorflow.compat.v1 as tf
+
+    sentence = sentence_of(error)
+    if isinstance(error, tf.errors.UnimplementedError) or _NO_KERNEL.search(str(error.message)):
+        return UnsupportedEnvironmentError(
+            explain(
+                f"TensorFlow {tf.__version__} cannot run this network here",
+                [sentence],
+                cause="it has no such kernel on this machine.",
+                fix="leave out levels, for gradients need kernels of their own (--levels), or "
+                "record on another TensorFlow.",
+            )
+        )
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return UsageError(
+            explain(
+                "There is not enough memory to run this network on these inputs",
+                [sentence],
+                fix="give fewer or smaller samples with data (--data).",
+            )
+        )
+    if op is None:
+        where, condition = "", []
+    elif op.type == "Assert":
+        where, condition = f" at Assert '{op.name}'", [f"it wants {_expression(op.inputs[0])}"]
+    else:
+        where, condition = f" at {op.type} '{op.name}'", []
+    return UsageError(
+        explain(
+            f"The network does not take these inputs: TensorFlow stops{where}",
+            [sentence, *condition],
+            cause="the values or sizes that are fed are not such as the network was made for.",
+            fix="give inputs of your own: data (--data) for record and verify, recording "
+            "(--recording) for migrate and verify.",
+        )
+    )
+
+
+def _expression(tensor: Any, deep: int = 0) -> str:
+    """Returns what computes a tensor, in short: LessEqual(Max(Abs(x)), 1.0)."""
+    op = tensor.op
+    while op.type in _HANDED_ON and op.inputs:
+        op = op.inputs[0].op
+    if op.type == "Const":
+        import tensorflow.compat.v1 as tf
+
+        value = np.asarray(tf.get_static_value(op.outputs[0]))
+        return str(value) if value.size == 1 else f"'{op.name}'"
+    if not op.inputs or deep == _DEEP:
+        return f"'{op.name}'"
+    read = [each for index, each in enumerate(op.inputs) if not (index and _is_axes(op))]
+    return f"{op.type}({', '.join(_expression(each, deep + 1) for each in read)})"
+
+
+def _is_axes(op: Any) -> bool:
+    return op.type in ("Max", "Mean", "Min", "Sum")

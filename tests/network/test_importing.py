@@ -1,0 +1,109 @@
+"""Constants that would fill the memory are refused before TensorFlow computes a byte of them."""
+
+import resource
+import sys
+
+import numpy as np
+import pytest
+
+import slimfix
+from slimfix import slim
+from slimfix.errors import UnsafeGraphError
+from slimfix.graphdef.meta import read_meta
+from slimfix.migration import convert
+
+
+def tiled(tf):
+    value = tf.constant([[0.5]], name="seed")
+    for _ in range(6):
+        value = tf.tile(value, [40, 40])
+    return tf.reduce_mean(value)
+
+
+def outer(tf):
+    ones = tf.fill([60000, 1], 0.5)
+    return tf.reduce_mean(ones * tf.transpose(ones))
+
+
+def many(tf):
+    """None of them is large."""
+    value = tf.fill([2**22], 0.25)
+    return tf.reduce_mean(tf.add_n([tf.nn.relu(value + number) for number in range(40)]))
+
+
+MAKERS = {
+    "Fill": lambda tf: tf.reduce_mean(tf.fill([2 * 10**9], 0.25)),
+    "BroadcastTo": lambda tf: tf.reduce_mean(tf.broadcast_to(tf.constant(0.25), [2 * 10**9])),
+    "Range": lambda tf: tf.reduce_mean(tf.range(0.0, 2e9, 1.0)),
+    "LinSpace": lambda tf: tf.reduce_mean(tf.raw_ops.LinSpace(start=0.0, stop=1.0, num=2 * 10**9)),
+    "Pad": lambda tf: tf.reduce_mean(tf.pad(tf.constant([1.0]), [[10**9, 10**9]])),
+    "OneHot": lambda tf: tf.reduce_mean(tf.one_hot([3], 2 * 10**9)),
+    "Tile": tiled,
+    "Mul": outer,
+    "Relu": many,
+    "Sub": lambda tf: tf.reduce_mean(tf.constant(0.5, shape=[2**28 - 7]) - 0.25),
+}
+
+
+def network(tf, value):
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    return tf.identity(slim.fully_connected(x + value, 3, activation_fn=None, scope="fc"), "end")
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # GiB, on Linux.
+
+
+@pytest.mark.parametrize("op", MAKERS)
+def test_a_large_constant_is_refused_before_it_is_made(graph, saved, tmp_path, op):
+    import tensorflow.compat.v1 as tf
+
+    network(tf, MAKERS[op](tf))
+    prefix = saved()
+    before = peak()
+    for run in runs(prefix, tmp_path):
+        with pytest.raises(UnsafeGraphError) as error:
+            run()
+        assert "of the graph would take" in str(error.value)
+        assert "nothing was computed" in str(error.value)
+        assert f"\n  {op} '" in str(error.value)
+    assert peak() - before < 1.5
+
+
+def runs(prefix, tmp_path):
+    """Both, where there is Keras 3; the migration needs Python 3.10."""
+    yield lambda: slimfix.record(prefix, str(tmp_path / "r.npz"), inputs="x", outputs="end")
+    if sys.version_info >= (3, 10):
+        yield lambda: convert(prefix, inputs=["x:0"], outputs=["end:0"])
+
+
+def test_a_large_constant_that_decides_a_shape(graph, saved, tmp_path):
+    """TensorFlow computes it while it infers that shape; so the file is made without TensorFlow."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    h = slim.fully_connected(x, 6, scope="fc")
+    tf.stack([-1, tf.reduce_min(tf.fill([2 * 10**9], 6))], name="sizes")
+    tf.identity(tf.reshape(h, tf.constant([-1, 6], name="plain"), name="turned"), "end")
+    prefix = saved()
+    meta_graph = read_meta(prefix + ".meta")
+    turned = next(node for node in meta_graph.graph_def.node if node.name == "turned")
+    turned.input[1] = "sizes"
+    with open(prefix + ".meta", "wb") as file:
+        file.write(meta_graph.SerializeToString())
+    before = peak()
+    for run in runs(prefix, tmp_path):
+        with pytest.raises(UnsafeGraphError, match="Fill 'Fill': 8,000,000,000 bytes"):
+            run()
+    assert peak() - before < 1.5
+
+
+def test_what_networks_compute_from_constants_is_computed(graph, saved):
+    """256 by 256 numbers, from a few."""
+    import tensorflow.compat.v1 as tf
+
+    if sys.version_info < (3, 10):
+        pytest.skip("the migration does not run here")
+    network(tf, tf.reduce_mean(tf.tile(tf.constant([[0.5, 0.25]]), [256, 128])))
+    migration = convert(saved(), inputs=["x:0"], outputs=["end:0"])
+    np.testing.assert_array_equal(migration.function.constants["Mean:0"], np.float32(0.375))
