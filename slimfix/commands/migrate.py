@@ -10,6 +10,7 @@ from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.source_flags import define_source_flags, read_source
 from slimfix.errors import ParityError
+from slimfix.writing import check_new_folder
 
 USAGE = (
     "slimfix migrate {--checkpoint=PREFIX | --frozen_graph=FILE | --saved_model=DIR} "
@@ -49,6 +50,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> int:
     """Migrates and prints the report; raises SlimfixError where it fails."""
     require(values, ("output_dir",), USAGE)
+    check_new_folder(values.output_dir)
     source = read_source(values)
     quiet.import_tensorflow()
     from slimfix import migrate  # Says so where Keras 3 cannot be had.

@@ -10,6 +10,7 @@ from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.source_flags import define_source_flags, read_source
 from slimfix.errors import ParityError
+from slimfix.writing import check_new_folder
 
 USAGE = (
     "slimfix verify --model=FILE.keras|DIR [--checkpoint=PREFIX | --frozen_graph=FILE | "
@@ -72,6 +73,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> int:
     """Verifies and prints the report; raises SlimfixError where it fails."""
     require(values, ("model",), USAGE)
+    if values.output_dir is not None:
+        check_new_folder(values.output_dir)
     source = read_source(values)
     quiet.import_tensorflow()
     from slimfix import verify_parity  # Says so where Keras 3 cannot be had.

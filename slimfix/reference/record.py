@@ -17,6 +17,7 @@ from slimfix.network.resolve import resolve_as
 from slimfix.network.sources import Source
 from slimfix.network.variable_checks import check_variables
 from slimfix.network.weights import Weights, choose_values, find_weights
+from slimfix.paths import as_path
 from slimfix.reference.feeds import Data, Feeds, cut_feeds, draw_feeds, find_batch_size, read_specs
 from slimfix.reference.optimizers import Optimizer, check_optimizer
 from slimfix.reference.original import Original, graph_takes
@@ -25,6 +26,7 @@ from slimfix.reference.recording import Recording, read_recording, write_recordi
 from slimfix.reference.run_training import run_training, take_steps
 from slimfix.reference.training import TrainedNetwork, find_layers
 from slimfix.reference.windows import split_windows
+from slimfix.writing import check_new_file
 
 LEVELS = ("L1", "L2", "L3", "L4")
 # Of few samples some channel has next to no variance, and what it computes is rounding enlarged.
@@ -51,6 +53,7 @@ def record(
     learning_rate: float = 0.01,
     steps: int = 100,
     batch_size: int = BATCH_SIZE,
+    overwrite: bool = False,
     progress: bool | None = None,
 ) -> Recording:
     """Writes what a TensorFlow 1 network computes, in float32 and on the TensorFlow at hand.
@@ -60,7 +63,7 @@ def record(
 
     Args:
       checkpoint: checkpoint prefix; None for a frozen graph or a SavedModel.
-      output: .npz file to write; one that is there is replaced.
+      output: .npz file to write; its folder exists.
       meta, inputs, outputs, frozen_graph, saved_model, network, network_kwargs, input_shape,
         values: where the network is, as of `slimfix.migrate`.
       data: value by tensor name, or that of the only input; None to draw inputs. The first axis
@@ -74,11 +77,13 @@ def record(
       steps: of L4, in turns on four batches (fewer where `data` has no more).
       batch_size: samples that are drawn, where the graph does not say; of L4 also those that each
         batch takes of `data`.
+      overwrite: whether a file at `output` is replaced.
       progress: whether a bar shows the steps; if None, where standard error is a terminal.
     Returns: Recording, as read back from the file.
     Raises:
       UsageError: a file, name, level or number is wrong, the data do not fit, or the network does
-        not train and a level needs it to.
+        not train and a level needs it to; or something is at `output`.
+      OutputError: the disk is full, or another run wrote `output` meanwhile.
       MigrationError: the graph is no function of its inputs, or the checkpoint is another's.
       UnsupportedEnvironmentError: this TensorFlow has no kernel for an op, or for its gradient.
     """
@@ -89,7 +94,7 @@ def record(
     )
     return record_network(
         source,
-        os.fspath(output),
+        as_path(output, "output file"),
         inputs,
         outputs,
         values,
@@ -98,6 +103,7 @@ def record(
         check_optimizer(optimizer, learning_rate),
         steps,
         batch_size,
+        overwrite=overwrite,
         progress=progress,
     )
 
@@ -114,15 +120,17 @@ def record_network(
     steps: int = 100,
     batch_size: int = BATCH_SIZE,
     batches: int = 4,
+    overwrite: bool = False,
     progress: bool | None = None,
 ) -> Recording:
     """Writes a recording of a network.
 
     Args, returns, raises: as of `record`; and `batches`: how many the steps take in turns.
     """
+    check_new_file(path, overwrite)
+    _check(levels, steps=steps, batch_size=batch_size, batches=batches)
     import tensorflow as tf
 
-    _check(path, levels, steps=steps, batch_size=batch_size, batches=batches)
     opened = source.open()
     reading = read_network(opened, inputs, outputs)
     weights = find_weights(opened.view, reading.joined, opened.checkpoint)
@@ -149,7 +157,8 @@ def record_network(
             inputs=feeds.inputs,
             trajectory=trajectory,
             **found,
-        )
+        ),
+        overwrite,
     )
     return read_recording(path)
 
@@ -177,12 +186,7 @@ def _run_levels(
     return found
 
 
-def _check(path: str, levels: Sequence[str], **counts: int) -> None:
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise UsageError(f"No folder '{folder}' to write the recording into")
-    if os.path.isdir(path):
-        raise UsageError(f"'{path}' is a folder; name the file to write, e.g. recording.npz")
+def _check(levels: Sequence[str], **counts: int) -> None:
     unknown = [level for level in levels if level not in LEVELS]
     if unknown:
         raise UsageError(f"levels has '{unknown[0]}'; want some of {', '.join(LEVELS)}")

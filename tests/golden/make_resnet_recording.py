@@ -45,6 +45,7 @@ def main(folder):
         learning_rate=LEARNING_RATE,
         steps=STEPS,
         batch_size=BATCH_SIZE,
+        overwrite=True,
     )
     print(f"recording: {time.time() - start:.0f} s", flush=True)
     print("losses:", " ".join(f"{loss:.4g}" for loss in recording.trajectory.losses))
