@@ -11,6 +11,7 @@ from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.view import GraphView
+from slimfix.paths import as_path
 
 
 def find_batch_norm_layers(graph: Any | None = None) -> list[BatchNormLayer]:
@@ -38,7 +39,7 @@ def view_graph(graph: Any | None = None) -> GraphView:
     import tensorflow.compat.v1 as tf
 
     if isinstance(graph, (str, os.PathLike)):
-        graph = read_meta(os.fspath(graph))
+        graph = read_meta(as_path(graph, "meta file"))
     if isinstance(graph, tf.MetaGraphDef):
         return inline_functions(graph.graph_def, _saved_collections(graph))
     if graph is None:

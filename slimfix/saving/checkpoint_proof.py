@@ -17,6 +17,7 @@ from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.roles import find_roles
 from slimfix.graphdef.stored import StoredVariable, describe_node, list_meta_graph_variables
 from slimfix.names import Role
+from slimfix.paths import as_path
 from slimfix.restoring.comparison import find_unmatched, mismatch_error
 from slimfix.saving.values import describe_difference
 
@@ -124,7 +125,8 @@ def _read_graph(graph: Any) -> tuple[list[StoredVariable], list[str], Mapping[st
         stored = describe(list_variables(graph), view)
         nodes = find_statistics(graph, view)
     else:
-        meta_graph = graph if isinstance(graph, tf.MetaGraphDef) else read_meta(os.fspath(graph))
+        is_proto = isinstance(graph, tf.MetaGraphDef)
+        meta_graph = graph if is_proto else read_meta(as_path(graph, "meta file"))
         view = view_graph(meta_graph)
         stored = list_meta_graph_variables(meta_graph, view)
         nodes = find_layer_statistics(view)
