@@ -69,7 +69,7 @@ golden:
 	python3.7 tests/golden/make_checkpoints.py
 	python3.7 tests/golden/make_op_nets.py
 	python3.7 tests/golden/make_forms.py
-	$(dir $(TF1))slimfix record --checkpoint=tests/golden/digits/good/model.ckpt --levels=L1,L2,L3,L4 --batch_size=8 \
+	$(dir $(TF1))slimfix record --checkpoint=tests/golden/digits/good/model.ckpt --levels=L1,L2,L3,L4 --batch_size=8 --overwrite \
 		--output=tests/golden/digits/good/training_recording.npz
 
 # Resolves the newest dependencies anew; needs uv.

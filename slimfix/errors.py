@@ -73,6 +73,10 @@ class RecalibrationError(SlimfixError):
     """Moving statistics cannot be computed: of this graph, or from these batches."""
 
 
+class OutputError(SlimfixError):
+    """What was to be written could not be: the disk is full, or another run wrote it meanwhile."""
+
+
 class UnsupportedEnvironmentError(SlimfixError):
     """The installed packages cannot do what was asked, e.g. tf_keras is missing."""
 

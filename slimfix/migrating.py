@@ -5,23 +5,25 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
+import zipfile
 from typing import Any, Callable, Mapping, Sequence
 
 from slimfix.environment import check_environment
 from slimfix.errors import UsageError
-from slimfix.folder import check_is_free, new_folder
 from slimfix.migration import Migration, convert
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.ledger import close_books
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
 from slimfix.parity import diff_parity, read_recording
+from slimfix.paths import as_path
 from slimfix.report.build import build_result
 from slimfix.report.files import report_files, sha256_of, write_report, write_text
 from slimfix.report.migration_json import format_migration_json
 from slimfix.report.parity_error import parity_error
 from slimfix.report.result import MigrationResult
 from slimfix.source import About, check_source, format_source
+from slimfix.writing import check_new_folder, new_folder
 
 MODEL_FILE = "model.keras"
 WEIGHTS_FILE = "model.weights.h5"
@@ -80,6 +82,7 @@ def migrate(
     Raises:
       UsageError: a file or name is wrong, or `output_dir` exists.
       UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
+      OutputError: the disk is full, or another run made `output_dir` meanwhile.
       MigrationError: the graph cannot be converted, or the checkpoint is no good.
       ParityError: the model is not the graph's network; nothing is left behind. Its `result` is the
         MigrationResult, for the whole report.
@@ -88,9 +91,10 @@ def migrate(
     check_environment()
     if output_dir is None:
         raise UsageError("migrate() needs an output_dir")
-    output_dir = os.fspath(output_dir)
-    check_is_free(output_dir)
-    recorded = read_recording(os.fspath(recording)) if recording else None
+    output_dir = check_new_folder(output_dir)
+    recorded = None
+    if recording is not None:
+        recorded = read_recording(as_path(recording, "recording"))
     if op_converters is not None:
         import_user_module(op_converters, "op_converters")
     source = Source(
@@ -127,8 +131,9 @@ def _write_source(migration: Migration, folder: str) -> None:
 
     Raises: MigrationError: they are not.
     """
-    weights_path = os.path.join(folder, WEIGHTS_FILE)
-    run_eagerly(migration.model.save_weights, weights_path)
+    # Out of the .keras archive, for on a full disk HDF5 ends the process when it closes its file.
+    with zipfile.ZipFile(os.path.join(folder, MODEL_FILE)) as archive:
+        weights_path = archive.extract(WEIGHTS_FILE, folder)
     about = About(migration.checkpoint.prefix, migration.model.name, WEIGHTS_FILE)
     source = format_source(migration.plan, about)
     run_eagerly(check_source, source, migration.model, weights_path)

@@ -9,7 +9,6 @@ from typing import Any, Callable, Mapping, Sequence
 
 from slimfix.environment import check_environment
 from slimfix.errors import UsageError, explain
-from slimfix.folder import check_is_free, new_folder
 from slimfix.migrating import ACCOUNT_FILE, MODEL_FILE
 from slimfix.migration import plan_migration
 from slimfix.migration.eager import run_eagerly
@@ -19,11 +18,13 @@ from slimfix.network.user_code import import_user_module
 from slimfix.parity import Level, Recording, diff_parity, read_recording
 from slimfix.parity.keras_inputs import as_functional
 from slimfix.parity.keras_side import load_model
+from slimfix.paths import as_path
 from slimfix.reference.optimizers import check_optimizer
 from slimfix.report.build import build_result
 from slimfix.report.files import report_files, sha256_of, write_report
 from slimfix.report.parity_error import parity_error
 from slimfix.report.result import MigrationResult
+from slimfix.writing import check_new_folder, new_folder
 
 
 def verify_parity(
@@ -82,24 +83,27 @@ def verify_parity(
         report is written all the same. Or the recording is not of this network.
       UsageError: a file, name, level or input is wrong, or `output_dir` exists.
       UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
+      OutputError: the disk is full, or another run made `output_dir` meanwhile.
       MigrationError: no model of the graph can be planned, or the checkpoint is no good.
       UnsupportedEnvironmentError: Keras 3.12 or later is not installed, or does not run on
         TensorFlow.
     """
     check_environment()
     if output_dir is not None:
-        check_is_free(os.fspath(output_dir))
+        output_dir = check_new_folder(output_dir)
     if not isinstance(steps, int) or steps < 1:
         raise UsageError(f"steps is {steps!r}; want a whole number, at least 1")
     chosen = check_optimizer(optimizer, learning_rate)
-    recorded = read_recording(os.fspath(recording)) if recording else None
+    if recording is not None:
+        recording = as_path(recording, "recording")
+    recorded = read_recording(recording) if recording else None
     wanted = _read_levels(levels, recorded)
     if op_converters is not None:
         import_user_module(op_converters, "op_converters")
     source = Source(
         checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
     )
-    path = os.fspath(model) if isinstance(model, (str, os.PathLike)) else None
+    path = as_path(model, "model") if isinstance(model, (str, os.PathLike)) else None
     if path is not None and os.path.isdir(path):
         source, inputs, outputs = _read_folder(path, source, inputs, outputs)
         path = os.path.join(path, MODEL_FILE)
@@ -123,11 +127,11 @@ def verify_parity(
     )
     checksums = {path: sha256_of(path)} if path else {}
     if recording:
-        checksums[os.fspath(recording)] = sha256_of(os.fspath(recording))
-    files = {} if output_dir is None else report_files(os.fspath(output_dir))
+        checksums[recording] = sha256_of(recording)
+    files = {} if output_dir is None else report_files(output_dir)
     result = build_result(migration, parity, files, checksums)
     if output_dir is not None:
-        with new_folder(os.fspath(output_dir)) as folder:
+        with new_folder(output_dir) as folder:
             write_report(folder, result)
     if not parity.passed:
         raise parity_error("The model is not the original network.", result, is_ours=False)

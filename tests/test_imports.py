@@ -11,29 +11,30 @@ import pytest
 PACKAGE = pathlib.Path("slimfix")
 
 # What each room may import from slimfix, besides itself. docs/architecture.md draws it.
-BASE = {"errors", "names", "__init__"}
+BASE = {"errors", "names", "paths", "__init__"}
 ALLOWED = {
     "__init__": {"errors"},
     "errors": set(),
     "names": set(),
+    "paths": {"errors", "__init__"},
     "scopes": {"errors", "names", "__init__"},
     "progress": set(),
     "running": BASE,
-    "folder": BASE,
+    "writing": BASE,
     "layers": BASE,
     "compat": BASE,
-    "checkpoint": BASE,
+    "checkpoint": BASE | {"writing"},
     "graphdef": BASE,
     "graph": BASE | {"scopes", "graphdef"},
     "training": BASE | {"scopes", "compat", "graphdef", "graph"},
     "watching": BASE | {"scopes", "graphdef", "graph", "training"},
     "restoring": BASE | {"scopes", "checkpoint", "graphdef", "graph"},
-    "saving": BASE | {"scopes", "checkpoint", "graphdef", "graph", "restoring"},
+    "saving": BASE | {"scopes", "checkpoint", "graphdef", "graph", "restoring", "writing"},
     "recalibration": BASE
     | {"progress", "running", "scopes", "compat", "checkpoint", "graphdef"}
     | {"graph", "restoring", "saving"},
     "network": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
-    "reference": BASE | {"progress", "running", "checkpoint", "graphdef", "network"},
+    "reference": BASE | {"progress", "running", "checkpoint", "graphdef", "network", "writing"},
     "flags": BASE | {"scopes", "checkpoint"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
     "migration": BASE | {"scopes", "checkpoint", "graphdef", "network"},
@@ -42,12 +43,13 @@ ALLOWED = {
     "report": BASE | {"progress", "network", "migration", "parity", "reference"},
     "environment": BASE,
     "migrating": BASE
-    | {"folder", "network", "migration", "parity", "report", "source", "environment"},
+    | {"writing", "network", "migration", "parity", "report", "source", "environment"},
     "verifying": BASE
-    | {"folder", "network", "migration", "reference", "parity", "report", "layers", "environment"}
+    | {"writing", "network", "migration", "reference", "parity", "report", "layers", "environment"}
     | {"migrating"},
     "commands": BASE
-    | {"progress", "checkpoint", "migrating", "report", "compat", "recalibration", "reference"},
+    | {"progress", "checkpoint", "migrating", "report", "compat", "recalibration", "reference"}
+    | {"writing"},
 }
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
 LEGACY = {
@@ -55,8 +57,10 @@ LEGACY = {
     "errors",
     "names",
     "scopes",
+    "paths",
     "progress",
     "running",
+    "writing",
     "compat",
     "checkpoint",
     "graphdef",

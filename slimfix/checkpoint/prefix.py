@@ -8,6 +8,7 @@ import re
 
 from slimfix.checkpoint.files import find_files, is_file, is_remote
 from slimfix.errors import CheckpointError, count, explain
+from slimfix.paths import as_path
 
 # What a sharded Saver of version 1 returns and tf.train.latest_checkpoint gives.
 _SHARDED_V1 = re.compile(r"-\?{5}-of-(\d{5})$")
@@ -24,7 +25,7 @@ def as_prefix(prefix: str | os.PathLike[str] | None) -> str:
                 fix="look at the path of that folder.",
             )
         )
-    return os.fspath(prefix)
+    return as_path(prefix, "checkpoint prefix")
 
 
 def find_tables(prefix: str) -> list[str] | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import shutil
-import tempfile
 from typing import Any, Iterator, Mapping
 
 from slimfix.errors import UsageError, count, explain
+from slimfix.paths import as_path
+from slimfix.writing import check_parent, kind_at, new_files
 
 
 def write_checkpoint(prefix: str, arrays: Mapping[str, Any]) -> None:
@@ -40,11 +40,14 @@ def write_checkpoint(prefix: str, arrays: Mapping[str, Any]) -> None:
         session.run(save, fed)
 
 
-def check_prefix_is_free(prefix: str) -> None:
-    """Raises UsageError if any file of a checkpoint `prefix` exists, or its folder does not.
+def check_prefix_is_free(prefix: str | os.PathLike[str]) -> str:
+    """Returns the prefix of a new checkpoint; none of its files exists, and its folder does.
 
     A prefix that is a folder, which a slash at its end asks for too, names no checkpoint.
+
+    Raises: UsageError: it is not so.
     """
+    prefix = as_path(prefix, "checkpoint prefix for the output")
     if os.path.isdir(prefix) or not os.path.basename(prefix):
         raise UsageError(
             explain(
@@ -52,7 +55,7 @@ def check_prefix_is_free(prefix: str) -> None:
                 fix=f"name a checkpoint in it, such as '{os.path.join(prefix, 'model.ckpt')}'.",
             )
         )
-    taken = _files_of(prefix)
+    taken = files_of(prefix)
     if taken:
         raise UsageError(
             explain(
@@ -61,47 +64,33 @@ def check_prefix_is_free(prefix: str) -> None:
                 fix="choose another prefix for the output; slimfix overwrites nothing.",
             )
         )
-    folder = os.path.dirname(os.path.abspath(prefix))
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(
-            explain(
-                f"Cannot write a checkpoint at prefix '{prefix}'",
-                [f"'{folder}' is no folder that this user may write in"],
-                fix="make the folder, or choose another prefix for the output.",
-            )
-        )
+    check_parent(prefix)
+    return prefix
 
 
 @contextlib.contextmanager
-def new_checkpoint(prefix: str) -> Iterator[str]:
+def new_checkpoint(prefix: str | os.PathLike[str]) -> Iterator[str]:
     """Gives a temporary prefix whose files get their places at `prefix` when the block ends well.
 
     When the block raises, nothing is left. The .index file, which makes a checkpoint of the
     others, comes last.
 
-    Raises: UsageError: `prefix` is taken, or its folder is not there.
+    Raises:
+      UsageError: `prefix` is taken, or its folder is not there.
+      OutputError: the disk is full, or another run wrote `prefix` meanwhile.
     """
-    check_prefix_is_free(prefix)
-    folder, name = os.path.split(os.path.abspath(prefix))
-    temporary = tempfile.mkdtemp(prefix=f".{name}-", dir=folder)
-    moved: list[str] = []
-    try:
-        yield os.path.join(temporary, name)
-        check_prefix_is_free(prefix)
-        made = sorted(os.listdir(temporary), key=lambda file: file.endswith(".index"))
-        for file in made:
-            place = os.path.join(folder, file)
-            os.rename(os.path.join(temporary, file), place)
-            moved.append(place)
-    except BaseException:
-        for place in moved:
-            os.remove(place)
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    prefix = check_prefix_is_free(prefix)
+    with new_files(prefix, last=".index") as temporary:
+        yield temporary
+        check_prefix_is_free(prefix)  # Another run's may be made of other files.
 
 
-def _files_of(prefix: str) -> list[str]:
+def files_of(prefix: str) -> list[str]:
+    """Returns the paths of all that is at the places of a checkpoint's files, whatever it is.
+
+    Raises: UsageError: no checkpoint can ever be there: its name is too long.
+    """
+    kind_at(prefix + ".data-00000-of-00001")  # The longest name.
     suffixes = (".index", ".meta", ".data-*-of-*")
     found = [path for suffix in suffixes for path in glob.glob(glob.escape(prefix) + suffix)]
-    return sorted(found + ([prefix] if os.path.isfile(prefix) else []))
+    return sorted(found + ([prefix] if kind_at(prefix) else []))

@@ -18,7 +18,7 @@ VERBS = {
     "recalibrate": "Compute the moving statistics of a checkpoint anew, from data.",
 }
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
 def console() -> None:
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     Args:
       arguments: without the program's name.
     Returns: exit code: 0 done, 1 a check failed, 2 a usage error, or not to be done in this
-      environment.
+      environment, 130 interrupted by Ctrl-C.
     """
     verb: str | None = arguments[0] if arguments else None
     if verb in (None, "--help", "-h", "help"):
@@ -66,6 +66,9 @@ def _run(verb: str, arguments: list[str]) -> int:
     except (SlimfixError, OSError) as error:
         print(printable(f"slimfix {verb}: {error}", lines=True), file=sys.stderr)
         return FAILED
+    except KeyboardInterrupt:
+        print(f"slimfix {verb}: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _overview() -> str:

@@ -9,6 +9,7 @@ from absl import flags
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.proof import define_proof_flags, print_report
 from slimfix.commands.source_flags import define_source_flags, read_source
+from slimfix.writing import check_new_folder
 
 USAGE = (
     "slimfix migrate {--checkpoint=PREFIX | --frozen_graph=FILE | --saved_model=DIR} "
@@ -37,6 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> int:
     """Migrates and prints the report; raises SlimfixError where it fails."""
     require(values, ("output_dir",), USAGE)
+    check_new_folder(values.output_dir)
     source = read_source(values)
     from slimfix import migrate  # Says so where Keras 3 cannot be had.
 

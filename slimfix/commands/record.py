@@ -12,6 +12,7 @@ from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.source_flags import define_source_flags, read_source
 from slimfix.errors import count, printable
+from slimfix.writing import check_new_file
 
 USAGE = (
     "slimfix record {--checkpoint=PREFIX | --frozen_graph=FILE | --saved_model=DIR} "
@@ -49,14 +50,16 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "batch_size", 8, "Samples in a batch, where the graph does not say.", flag_values=values
     )
-    flags.DEFINE_string(
-        "output", None, "File to write (.npz); one that is there is replaced.", flag_values=values
+    flags.DEFINE_string("output", None, "File to write (.npz).", flag_values=values)
+    flags.DEFINE_boolean(
+        "overwrite", False, "Whether a file at --output is replaced.", flag_values=values
     )
 
 
 def run(values: flags.FlagValues) -> int:
     """Records and prints a summary; raises SlimfixError where it fails."""
     require(values, ("output",), USAGE)
+    check_new_file(values.output, values.overwrite)
     source = read_source(values)
     from slimfix.reference.feeds import read_data
 
@@ -72,6 +75,7 @@ def run(values: flags.FlagValues) -> int:
             learning_rate=values.learning_rate,
             steps=values.steps,
             batch_size=values.batch_size,
+            overwrite=values.overwrite,
             **source,
         )
     print(printable(_summary(recording), lines=True))

@@ -9,6 +9,7 @@ from absl import flags
 from slimfix.commands.checkpoint_flags import require
 from slimfix.commands.proof import define_proof_flags, print_report
 from slimfix.commands.source_flags import define_source_flags, read_source
+from slimfix.writing import check_new_folder
 
 USAGE = (
     "slimfix verify --model=FILE.keras|DIR [--checkpoint=PREFIX | --frozen_graph=FILE | "
@@ -59,6 +60,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def run(values: flags.FlagValues) -> int:
     """Verifies and prints the report; raises SlimfixError where it fails."""
     require(values, ("model",), USAGE)
+    if values.output_dir is not None:
+        check_new_folder(values.output_dir)
     source = read_source(values)
     from slimfix import verify_parity  # Says so where Keras 3 cannot be had.
 

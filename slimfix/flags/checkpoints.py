@@ -10,6 +10,7 @@ from slimfix import names
 from slimfix.checkpoint import read_checkpoint
 from slimfix.errors import CheckpointError, explain
 from slimfix.flags.kinds import split_scopes
+from slimfix.paths import as_path
 
 flags.disclaim_key_flags()
 
@@ -49,8 +50,9 @@ def checkpoint_prefix(flag_values: flags.FlagValues = flags.FLAGS) -> str:
     path = flag_values.checkpoint_path
     if not path:
         raise CheckpointError(explain("No checkpoint is named", fix="give --checkpoint_path."))
+    path = as_path(path, "value of --checkpoint_path")  # A program may set it to a pathlib.Path.
     if not tf.gfile.IsDirectory(path):
-        return str(path)
+        return path
     prefix = tf.train.latest_checkpoint(path)
     if prefix is None:
         raise CheckpointError(

@@ -11,6 +11,7 @@ from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.functions import inline_functions
 from slimfix.graphdef.meta import read_collections, read_meta
 from slimfix.graphdef.view import GraphView
+from slimfix.paths import as_path
 
 
 def find_batch_norm_layers(graph: Any | None = None) -> list[BatchNormLayer]:
@@ -36,7 +37,7 @@ def view_graph(graph: Any | None = None) -> GraphView:
     Args: as of `find_batch_norm_layers`.
     """
     if isinstance(graph, (str, os.PathLike)):
-        graph = read_meta(os.fspath(graph))
+        graph = read_meta(as_path(graph, "meta file"))
     if graph is not None and hasattr(graph, "collection_def"):  # A MetaGraphDef, whosever.
         return inline_functions(graph.graph_def, read_collections(graph))
     import tensorflow.compat.v1 as tf

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from typing import Mapping, Sequence
 
 import numpy as np
 
 from slimfix import names
-from slimfix.checkpoint import Checkpoint, read_checkpoint
+from slimfix.checkpoint import Checkpoint, as_prefix, read_checkpoint
 from slimfix.checkpoint.writer import check_prefix_is_free, new_checkpoint, write_checkpoint
 from slimfix.errors import CheckpointMismatchError, UsageError, explain
 from slimfix.graph.layers import view_graph
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
+from slimfix.paths import as_path
 from slimfix.recalibration.accuracy import Exam, plan_exam, take_exam
 from slimfix.recalibration.arrays import by_tensor_name, cut_batches
 from slimfix.recalibration.feeds import DATA_OPS, refuse_unfed
@@ -69,11 +71,11 @@ class CheckpointRecalibration:
 
 
 def recalibrate_checkpoint(
-    checkpoint: str,
-    output: str,
+    checkpoint: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     data: Mapping[str, np.ndarray],
     *,
-    meta: str | None = None,
+    meta: str | os.PathLike[str] | None = None,
     batch_size: int = 64,
     method: str = ONE_PASS,
     scopes: str | Sequence[str] | None = None,
@@ -108,14 +110,15 @@ def recalibrate_checkpoint(
       CheckpointError: a file is missing or damaged.
       UnsafeGraphError: what leads to the layers needs ops that do more than compute, not in
         `allow_ops`.
+      OutputError: the disk is full, or another run wrote `output` meanwhile.
       CheckpointMismatchError: the checkpoint is not of this graph.
       RecalibrationError: as `recalibrate`. Whatever is raised, nothing is left at `output`.
     """
-    check_prefix_is_free(output)
+    output = check_prefix_is_free(output)
     if (test_data is None) != (outputs is None):
         raise UsageError("test_data and outputs go together: give both or neither")
-    old = read_checkpoint(checkpoint)
-    meta = meta or checkpoint + ".meta"
+    old = read_checkpoint(as_prefix(checkpoint))
+    meta = old.prefix + ".meta" if meta is None else as_path(meta, "meta file")
     meta_graph = read_meta(meta)
     view = view_graph(meta_graph)
     plan = plan_recalibration(view, method, scopes)

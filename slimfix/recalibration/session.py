@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from slimfix.checkpoint.writer import check_prefix_is_free, new_checkpoint
@@ -22,7 +23,7 @@ def recalibrate(
     *,
     method: str = ONE_PASS,
     scopes: str | Sequence[str] | None = None,
-    output: str | None = None,
+    output: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
 ) -> Recalibration:
     """Writes the mean and variance of each batch norm's input, over all batches, into the session.
@@ -57,6 +58,7 @@ def recalibrate(
     Returns: Recalibration; print it for a table of what was off.
     Raises:
       UsageError: an argument is wrong, the batches leave something out, `output` exists.
+      OutputError: the disk is full, or another run wrote `output` meanwhile.
       RecalibrationError: a layer cannot be measured with this method, or a batch is not finite. In
         this and any other failure, KeyboardInterrupt too, all statistics are put back.
     Source: Ioffe and Szegedy 2015, arXiv 1502.03167, algorithm 2, and for 'one_pass' Wu and Johnson
@@ -65,7 +67,7 @@ def recalibrate(
     """
     graph = session.graph
     if output is not None:
-        check_prefix_is_free(output)
+        output = check_prefix_is_free(output)
     _refuse_finalized(graph)
     view = view_graph(graph)
     plan = plan_recalibration(view, method, scopes)

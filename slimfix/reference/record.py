@@ -20,6 +20,7 @@ from slimfix.network.resolve import resolve_as
 from slimfix.network.sources import Source
 from slimfix.network.variable_checks import check_variables
 from slimfix.network.weights import Weights
+from slimfix.paths import as_path
 from slimfix.reference.feeds import Data, Feeds, cut_feeds, draw_feeds, find_batch_size, read_specs
 from slimfix.reference.optimizers import Optimizer, check_optimizer
 from slimfix.reference.original import Original, graph_takes
@@ -28,6 +29,7 @@ from slimfix.reference.recording import Recording, read_recording, write_recordi
 from slimfix.reference.run_training import run_training, take_steps
 from slimfix.reference.trained_network import TrainedNetwork, find_layers
 from slimfix.reference.windows import split_windows
+from slimfix.writing import check_new_file
 
 LEVELS = ("L1", "L2", "L3", "L4")
 # Of few samples some channel has next to no variance, and what it computes is rounding enlarged.
@@ -55,6 +57,7 @@ def record(
     learning_rate: float = 0.01,
     steps: int = 100,
     batch_size: int = BATCH_SIZE,
+    overwrite: bool = False,
     progress: bool | None = None,
 ) -> Recording:
     """Writes what a TensorFlow 1 network computes, in float32 and on the TensorFlow at hand.
@@ -64,7 +67,7 @@ def record(
 
     Args:
       checkpoint: checkpoint prefix; None for a frozen graph or a SavedModel.
-      output: .npz file to write; one that is there is replaced.
+      output: .npz file to write; its folder exists.
       meta, inputs, outputs, frozen_graph, saved_model, network, network_kwargs, input_shape,
         values, allow_ops: where the network is, as of `slimfix.migrate`.
       data: value by tensor name, or that of the only input; None to draw inputs. The first axis
@@ -78,12 +81,14 @@ def record(
       steps: of L4, in turns on four batches (fewer where `data` has no more).
       batch_size: samples that are drawn, where the graph does not say; of L4 also those that each
         batch takes of `data`.
+      overwrite: whether a file at `output` is replaced.
       progress: whether a bar shows the steps; if None, where standard error is a terminal.
     Returns: Recording, as read back from the file.
     Raises:
       UsageError: a file, name, level or number is wrong, the data do not fit, or the network does
-        not train and a level needs it to.
+        not train and a level needs it to; or something is at `output`.
       UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
+      OutputError: the disk is full, or another run wrote `output` meanwhile.
       MigrationError: the graph is no function of its inputs, or the checkpoint is another's.
       UnsupportedEnvironmentError: this TensorFlow has no kernel for an op, or for its gradient.
     """
@@ -94,7 +99,7 @@ def record(
     )
     return record_network(
         source,
-        os.fspath(output),
+        as_path(output, "output file"),
         inputs,
         outputs,
         values,
@@ -103,6 +108,7 @@ def record(
         check_optimizer(optimizer, learning_rate),
         steps,
         batch_size,
+        overwrite=overwrite,
         progress=progress,
     )
 
@@ -119,13 +125,15 @@ def record_network(
     steps: int = 100,
     batch_size: int = BATCH_SIZE,
     batches: int = 4,
+    overwrite: bool = False,
     progress: bool | None = None,
 ) -> Recording:
     """Writes a recording of a network.
 
     Args, returns, raises: as of `record`; and `batches`: how many the steps take in turns.
     """
-    _check(path, levels, steps=steps, batch_size=batch_size, batches=batches)
+    check_new_file(path, overwrite)
+    _check(levels, steps=steps, batch_size=batch_size, batches=batches)
     checked = check_network(source, inputs, outputs, values)
     opened, reading, weights = checked.network, checked.reading, checked.weights
     shapes = {tensor: read_input_type(opened.view, tensor) for tensor in reading.signature.inputs}
@@ -147,7 +155,8 @@ def record_network(
             inputs=feeds.inputs,
             trajectory=trajectory,
             **found,
-        )
+        ),
+        overwrite,
     )
     return read_recording(path)
 
@@ -175,12 +184,7 @@ def _run_levels(
     return found
 
 
-def _check(path: str, levels: Sequence[str], **counts: int) -> None:
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise UsageError(f"No folder '{folder}' to write the recording into")
-    if os.path.isdir(path):
-        raise UsageError(f"'{path}' is a folder; name the file to write, e.g. recording.npz")
+def _check(levels: Sequence[str], **counts: int) -> None:
     unknown = [level for level in levels if level not in LEVELS]
     if unknown:
         raise UsageError(f"levels has '{unknown[0]}'; want some of {', '.join(LEVELS)}")

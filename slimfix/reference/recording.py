@@ -6,13 +6,13 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 from typing import Any, Mapping
 
 import numpy as np
 
 from slimfix.errors import UsageError, explain
 from slimfix.reference.optimizers import Optimizer
+from slimfix.writing import new_file
 
 FORMAT = 1  # Grows when a key goes or changes its meaning, not when one is added.
 _Arrays = Mapping[str, np.ndarray]
@@ -83,8 +83,16 @@ _TRAJECTORY_ROOMS = {
 _LOSSES = "trajectory/loss"
 
 
-def write_recording(recording: Recording) -> None:
-    """Writes a recording to its path, whole or not at all; one that is there is replaced."""
+def write_recording(recording: Recording, overwrite: bool = False) -> None:
+    """Writes a recording to its path, whole or not at all.
+
+    Args:
+      recording: what to write.
+      overwrite: whether a file that is there is replaced.
+    Raises:
+      UsageError: something is there that may not be replaced, or no file can be made there.
+      OutputError: the disk is full, or another run wrote there meanwhile.
+    """
     arrays: dict[str, Any] = _in_rooms(recording, _ROOMS)
     header: dict[str, Any] = {
         "format": FORMAT,
@@ -98,11 +106,8 @@ def write_recording(recording: Recording) -> None:
     header["header_sha256"] = _header_checksum(header)
     header["sha256"] = checksum(arrays)
     arrays["recording"] = np.array(json.dumps(header, sort_keys=True))
-    folder = os.path.dirname(os.path.abspath(recording.path))
-    with tempfile.TemporaryDirectory(prefix=".recording-", dir=folder) as temporary:
-        whole = os.path.join(temporary, "recording.npz")
-        np.savez(whole, **arrays)
-        os.replace(whole, recording.path)
+    with new_file(recording.path, overwrite) as whole, open(whole, "wb") as file:
+        np.savez(file, **arrays)
 
 
 def _in_rooms(record: Any, rooms: Mapping[str, str]) -> dict[str, np.ndarray]:

@@ -1,11 +1,17 @@
-"""A tf.train.Saver that can read back what it saves, and can be built later."""
+"""A tf.train.Saver that takes any path, can read back what it saves, and can be built later."""
 
 from __future__ import annotations
 
 import functools
+import os
 from typing import Any, Callable
 
+import numpy as np
+
+from slimfix.checkpoint.writer import files_of
+from slimfix.paths import as_path
 from slimfix.saving.read_back import save_and_verify
+from slimfix.writing import check_replaceable, told_when_full
 
 
 def make_checked_saver(
@@ -54,17 +60,43 @@ def _saver_class() -> Any:
             # A Saver takes no var_list later, and so it starts anew; __init__ comes back here.
             super().__init__(var_list, **self._slimfix_arguments)
 
-        def save(self, sess: Any, save_path: str, *args: Any, **kwargs: Any) -> Any:
-            """Saves as tf.train.Saver does.
+        def save(
+            self,
+            sess: Any,
+            save_path: str | os.PathLike[str],
+            global_step: Any | None = None,
+            *args: Any,
+            **kwargs: Any,
+        ) -> Any:
+            """Saves as tf.train.Saver does; save_path may be a pathlib.Path.
 
             Raises:
+              UsageError: save_path is no path, or something else than a plain file is at the place
+                of a file of the checkpoint. Nothing was written.
+              OutputError: the disk is full.
               CheckpointMismatchError: with read_back, the checkpoint is not what was saved. The
                 'checkpoint' file does not name it then, and no older checkpoint is deleted.
               CheckpointError: with read_back, the checkpoint cannot be read.
             """
+            save_path = as_path(save_path, "save_path")
+            if global_step is not None:
+                given = isinstance(global_step, (int, np.integer))
+                global_step = int(global_step if given else tf.train.global_step(sess, global_step))
+            check_replaceable(files_of(self._slimfix_prefix(save_path, global_step)))
             if self._slimfix_read_back and self.saver_def:
                 sess = _session_class()(sess, self.saver_def.save_tensor_name)
-            return super().save(sess, save_path, *args, **kwargs)
+            with told_when_full(save_path):
+                return super().save(sess, save_path, global_step, *args, **kwargs)
+
+        def restore(self, sess: Any, save_path: str | os.PathLike[str] | None) -> None:
+            """Restores as tf.train.Saver does; save_path may be a pathlib.Path."""
+            super().restore(sess, save_path if save_path is None else os.fspath(save_path))
+
+        def _slimfix_prefix(self, save_path: str, step: int | None) -> str:
+            if step is None:
+                return save_path
+            padded = self._slimfix_arguments["pad_step_number"]
+            return f"{save_path}-{step:08d}" if padded else f"{save_path}-{step:d}"
 
     return CheckedSaver
 

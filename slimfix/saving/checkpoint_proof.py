@@ -17,6 +17,7 @@ from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.roles import find_roles
 from slimfix.graphdef.stored import StoredVariable, describe_node, list_meta_graph_variables
 from slimfix.names import Role
+from slimfix.paths import as_path
 from slimfix.restoring.comparison import find_unmatched, mismatch_error
 from slimfix.saving.values import describe_difference
 
@@ -118,7 +119,7 @@ def _choose_graph(graph: Any, session: Any) -> Any:
 def _read_graph(graph: Any) -> tuple[list[StoredVariable], list[str], Mapping[str, Role]]:
     """Returns what inference needs, the statistics among it, and the roles."""
     if isinstance(graph, (str, os.PathLike)):
-        graph = read_meta(os.fspath(graph))
+        graph = read_meta(as_path(graph, "meta file"))
     view = view_graph(graph)
     if hasattr(graph, "collection_def"):  # A MetaGraphDef.
         stored = list_meta_graph_variables(graph, view)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 from typing import Any, Sequence
 
 from slimfix import names
@@ -20,6 +21,7 @@ from slimfix.graph.statistics import find_statistics
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
 from slimfix.names import Role
+from slimfix.paths import as_path
 from slimfix.saving.checked_saver import make_checked_saver
 from slimfix.saving.read_back import find_saved_tensors
 from slimfix.scopes import pick_by_scope
@@ -41,7 +43,7 @@ def build_saver(
     write_version: int = 2,
     pad_step_number: bool = False,
     save_relative_paths: bool = False,
-    filename: str | None = None,
+    filename: str | os.PathLike[str] | None = None,
     optimizer_slots: bool = True,
     shadows: bool = True,
     step: bool = True,
@@ -69,14 +71,14 @@ def build_saver(
       allow_missing: statistics that may be left out: variable names or whole scopes, or one.
       read_back: each `save` reads the checkpoint and compares every value bit for bit with what
         the run that saved it was given; it costs one reading and one fetch of all values.
-    Returns: tf.train.Saver.
+    Returns: tf.train.Saver, whose `save` and `restore` take a pathlib.Path too. `save` refuses with
+      a UsageError what is no path and what stands where a file of the checkpoint would go and is
+      no plain file; where the disk is full it raises an OutputError.
     Raises:
       SaverError: a statistic of a batch norm of the default graph is not in var_list or
         saver_def, or with neither is in no collection. With defer_build, `build()` raises it.
       UsageError: arguments contradict each other, or an entry of allow_missing names nothing.
     """
-    import tensorflow.compat.v1 as tf
-
     dropped = dropped_roles(optimizer_slots, shadows, step)
     given = [
         key
@@ -99,11 +101,9 @@ def build_saver(
         "write_version": write_version,
         "pad_step_number": pad_step_number,
         "save_relative_paths": save_relative_paths,
-        "filename": filename,
+        "filename": None if filename is None else as_path(filename, "filename"),
     }
-    if read_back or defer_build:
-        return make_checked_saver(choose, read_back, defer_build, arguments)
-    return tf.train.Saver(choose(), **arguments)
+    return make_checked_saver(choose, read_back, defer_build, arguments)
 
 
 def _check_arguments(given: list[str], narrowed: bool, defer_build: bool) -> None:

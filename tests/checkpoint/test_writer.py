@@ -7,7 +7,7 @@ import pytest
 
 from slimfix.checkpoint import read_checkpoint
 from slimfix.checkpoint.writer import check_prefix_is_free, new_checkpoint, write_checkpoint
-from slimfix.errors import UsageError
+from slimfix.errors import OutputError, UsageError
 
 ARRAYS = {
     "float32": np.array([[1e-45, -0.0, np.nan], [np.inf, 1e-36, 1 / 3]], np.float32),
@@ -84,17 +84,19 @@ def test_a_new_checkpoint_leaves_nothing_when_the_block_raises(tmp_path):
 
 
 def test_a_new_checkpoint_leaves_nothing_when_a_file_cannot_be_moved(tmp_path, monkeypatch):
-    rename = os.rename
+    link = os.link
 
     def fail_at_the_index(source, target):
         if target.endswith(".index"):
-            raise OSError("no space left")
-        rename(source, target)
+            (tmp_path / "m.index").write_text("another run's")
+        link(source, target)
 
-    monkeypatch.setattr(os, "rename", fail_at_the_index)
-    with pytest.raises(OSError, match="no space"), new_checkpoint(str(tmp_path / "m")) as made:
+    monkeypatch.setattr(os, "link", fail_at_the_index)
+    expected = pytest.raises(OutputError, match="something came there meanwhile, and was left")
+    with expected, new_checkpoint(tmp_path / "m") as made:
         write_checkpoint(made, ARRAYS)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["m.index"]
+    assert (tmp_path / "m.index").read_text() == "another run's"
 
 
 @pytest.mark.parametrize("suffix", ["", ".index", ".meta", ".data-00000-of-00002"])
@@ -116,7 +118,7 @@ def test_a_neighbour_takes_no_prefix(tmp_path):
     check_prefix_is_free(str(tmp_path / "model.ckpt-7"))
 
 
-@pytest.mark.parametrize("prefix", ["runs", "runs/", "runs/model/", ""])
+@pytest.mark.parametrize("prefix", ["runs", "runs/", "runs/model/"])
 def test_a_folder_is_no_prefix(tmp_path, monkeypatch, prefix):
     """'runs/model/' once wrote over the checkpoint 'runs/model'."""
     monkeypatch.chdir(tmp_path)

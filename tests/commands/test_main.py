@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -215,6 +217,50 @@ def test_an_existing_output_folder_is_kept(slimfix, tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
+def test_ctrl_c_ends_in_one_line_and_leaves_nothing(slimfix, tmp_path, monkeypatch):
+    def interrupt(path, text):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("slimfix.migrating.write_text", interrupt)
+    code, out, err = slimfix(
+        "migrate", f"--checkpoint={MICRO}/model.ckpt", f"--output_dir={tmp_path / 'deep' / 'out'}"
+    )
+    assert (code, out, err) == (130, "", "slimfix migrate: interrupted\n")
+    assert os.listdir(tmp_path) == []
+
+
+BAD_TARGETS = {
+    "migrate": [f"--checkpoint={GOOD}/model.ckpt", "--output_dir=t"],
+    "record": [f"--checkpoint={GOOD}/model.ckpt", "--output=t", "--overwrite"],
+    "verify": ["--model=none.keras", "--output_dir=t"],
+    "recalibrate": [f"--checkpoint={GOOD}/model.ckpt", "--data=none.npz", "--output=t"],
+}
+
+
+@pytest.mark.parametrize("verb", sorted(BAD_TARGETS))
+def test_a_bad_target_is_told_before_tensorflow_is_imported(tmp_path, verb):
+    os.mkfifo(tmp_path / "t")
+    program = (
+        "import sys\n"
+        "from slimfix.commands.main import main\n"
+        "code = main(sys.argv[1:])\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, verb, *BAD_TARGETS[verb]],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"slimfix {verb}: ")
+    assert "'t'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == ["t"]
+
+
 def test_a_failed_write_ends_in_one_message(slimfix, tmp_path, monkeypatch):
     """The disk is full when the report is written: nothing is left."""
 
@@ -226,5 +272,9 @@ def test_a_failed_write_ends_in_one_message(slimfix, tmp_path, monkeypatch):
         "migrate", f"--checkpoint={MICRO}/model.ckpt", f"--output_dir={tmp_path / 'out'}"
     )
     assert (code, out) == (1, "")
-    assert err == "slimfix migrate: [Errno 28] No space left on device\n"
+    assert err == (
+        f"slimfix migrate: Cannot write '{tmp_path / 'out'}':\n"
+        "  No space left on device\n"
+        "Fix: make room there (the disk, a quota, ulimit -f), or name another place.\n"
+    )
     assert os.listdir(tmp_path) == []

@@ -64,7 +64,8 @@ def test_it_records_and_says_what(slimfix, tmp_path):
 def test_levels_are_those_that_the_network_has(slimfix, tmp_path):
     path = str(tmp_path / "r.npz")
     assert " L3 " in slimfix(f"--checkpoint={MICRO}", f"--output={path}")[1]
-    code, out, _ = slimfix("--frozen_graph=tests/golden/forms/frozen/frozen.pb", f"--output={path}")
+    frozen = "--frozen_graph=tests/golden/forms/frozen/frozen.pb"
+    code, out, _ = slimfix(frozen, f"--output={path}", "--overwrite")
     assert code == 0
     assert " L1 " in out
     assert " L2 " not in out
@@ -124,7 +125,7 @@ def test_help_names_every_flag(slimfix):
     assert re.findall(r"^  --(\w+)$", out, re.MULTILINE) == [
         "batch_size", "checkpoint", "data", "frozen_graph", "help", "input_shape", "inputs",
         "learning_rate", "levels", "meta", "network", "network_kwargs", "optimizer", "output",
-        "outputs", "saved_model", "steps", "values",
+        "outputs", "overwrite", "saved_model", "steps", "values",
     ]  # fmt: skip
 
 

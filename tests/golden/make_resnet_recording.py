@@ -51,6 +51,7 @@ def main(options):
         learning_rate=LEARNING_RATE,
         steps=STEPS if options.sample is None else SAMPLED_STEPS,
         batch_size=BATCH_SIZE,
+        overwrite=True,
     )
     print(f"recording: {time.time() - start:.0f} s", flush=True)
     if recording.trajectory is not None:

@@ -216,7 +216,7 @@ def test_shadows_are_taken_where_they_are_asked_for(tmp_path):
     made = record(prefix, path, data=images, values="shadow", levels=["L1"])
     np.testing.assert_allclose(list(made.tensors.values())[-1], logits, rtol=1e-5, atol=1e-5)
     with pytest.raises(UsageError, match="values='shadow'"):
-        record(prefix, path, data=images)
+        record(prefix, path, data=images, overwrite=True)
 
 
 NOT_TRAINED = {
@@ -273,7 +273,7 @@ def test_data_are_recorded_whole_and_cut_for_the_steps(tmp_path):
     np.testing.assert_array_equal(made.inputs["images:0"], images.astype(np.float32))
     steps = made.trajectory.inputs["images:0"]
     np.testing.assert_array_equal(steps, images[:10].astype(np.float32).reshape(2, 5, 8, 8, 1))
-    few = record(DIGITS, path, data=images[:3], levels=["L4"], steps=1).trajectory
+    few = record(DIGITS, path, data=images[:3], levels=["L4"], steps=1, overwrite=True).trajectory
     assert few.inputs["images:0"].shape == (1, 3, 8, 8, 1)
 
 
@@ -299,7 +299,7 @@ def test_data_of_another_network_are_refused(case, tmp_path):
 WRONG = {
     "no output": ({"output": None}, "record() needs an output"),
     "no network": ({"checkpoint": None}, "Nothing given to read a network from"),
-    "no folder": ({"output": "none/r.npz"}, "/none' to write the recording into"),
+    "no folder": ({"output": "none/r.npz"}, "'none' is no folder that this user may write in"),
     "a folder": ({"output": "."}, "'.' is a folder; name the file"),
     "a level": ({"levels": ["L0"]}, "levels has 'L0'; want some of L1, L2, L3, L4"),
     "no steps": ({"steps": 0}, "steps is 0; want at least 1"),
@@ -337,7 +337,38 @@ def test_variables_that_only_training_reads_have_to_be_there(graph, tmp_path):
     path = str(tmp_path / "r.npz")
     assert record(prefix, path, levels=["L1"]).tensors
     with pytest.raises(CheckpointMismatchError, match="moving_mean/local_step'"):
-        record(prefix, path)
+        record(prefix, path, overwrite=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("kind", ["file", "link", "fifo"])
+def test_what_is_there_is_refused_before_any_work(tmp_path, monkeypatch, kind, overwrite):
+    path = tmp_path / "r.npz"
+    if kind == "file":
+        path.write_text("mine")
+    elif kind == "link":
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        os.mkfifo(str(path))
+
+    class Worked(Exception):
+        pass
+
+    def work(self):
+        raise Worked
+
+    monkeypatch.setattr(Source, "open", work)
+    replaced = kind == "file" and overwrite
+    with pytest.raises(Worked if replaced else UsageError):
+        record(DIGITS, path, overwrite=overwrite)
+    assert os.listdir(str(tmp_path)) == ["r.npz"]
+
+
+def test_a_recording_is_replaced_where_that_is_said(tmp_path):
+    path = tmp_path / "r.npz"
+    path.write_text("before")
+    assert record(DIGITS, path, levels=["L1"], overwrite=True).path == str(path)
+    assert len(read_recording(str(path)).tensors) == 20
 
 
 def test_nothing_is_written_where_it_fails(tmp_path, monkeypatch):
@@ -345,7 +376,7 @@ def test_nothing_is_written_where_it_fails(tmp_path, monkeypatch):
     path = tmp_path / "r.npz"
     path.write_text("mine")
     with pytest.raises(UsageError) as error:
-        record(DIGITS, str(path), levels=["L4"], optimizer="sgd", learning_rate=1e30)
+        record(DIGITS, path, levels=["L4"], optimizer="sgd", learning_rate=1e30, overwrite=True)
     text = str(error.value)
     assert text.startswith("The loss is not finite in step 2 of sgd(learning_rate=1e+30):\n")
     assert "Fix: give a smaller learning_rate (--learning_rate)." in text
@@ -357,7 +388,7 @@ def test_nothing_is_written_where_it_fails(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "write_recording", stop)
     with pytest.raises(KeyboardInterrupt):
-        record(DIGITS, str(path), levels=["L1"])
+        record(DIGITS, path, levels=["L1"], overwrite=True)
     assert path.read_text() == "mine"
 
 
@@ -391,7 +422,7 @@ def test_steps_are_counted_on_the_terminal(tmp_path, capsys):
     path = str(tmp_path / "r.npz")
     record(DIGITS, path, levels=["L4"], steps=2, progress=True)
     assert "Training: [" in capsys.readouterr().err
-    record(DIGITS, path, levels=["L4"], steps=2)
+    record(DIGITS, path, levels=["L4"], steps=2, overwrite=True)
     assert "Training: [" not in capsys.readouterr().err
 
 

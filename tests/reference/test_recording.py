@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from slimfix.errors import UsageError
+from slimfix.errors import OutputError, UsageError
 from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.recording import (
     RecordedTrajectory,
@@ -126,13 +126,12 @@ def test_it_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path.write_text("before")
 
     def full_disk(file, **arrays):
-        with open(file, "wb") as cut:
-            cut.write(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full_disk)
-    with pytest.raises(OSError, match="No space left"):
-        write_recording(full(path))
+    with pytest.raises(OutputError, match=r"r.npz':\n  No space left on device\nFix: make room"):
+        write_recording(full(path), overwrite=True)
     assert os.listdir(str(tmp_path)) == ["r.npz"]
     assert path.read_text() == "before"
 

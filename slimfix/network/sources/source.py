@@ -6,13 +6,14 @@ import dataclasses
 import os
 from typing import Any, Callable, Mapping, Sequence
 
-from slimfix.checkpoint import read_checkpoint
+from slimfix.checkpoint import as_prefix, read_checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.meta import read_meta
 from slimfix.network.network import Network, open_network
 from slimfix.network.sources.frozen_graph import open_frozen_graph
 from slimfix.network.sources.function import open_function
 from slimfix.network.sources.saved_model import open_saved_model
+from slimfix.paths import as_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +55,15 @@ class Source:
 
     def _read(self) -> Network:
         if self.frozen_graph is not None:
-            return open_frozen_graph(os.fspath(self.frozen_graph))
+            return open_frozen_graph(as_path(self.frozen_graph, "frozen graph"))
         if self.saved_model is not None:
-            return open_saved_model(os.fspath(self.saved_model))
-        checkpoint = read_checkpoint(os.fspath(self.checkpoint or ""))
+            return open_saved_model(as_path(self.saved_model, "SavedModel"))
+        checkpoint = read_checkpoint(as_prefix(self.checkpoint))
         if self.network is not None:
             arguments = self.network_kwargs or {}
             return open_function(self.network, arguments, self.input_shape, checkpoint)
-        meta = os.fspath(self.meta or checkpoint.prefix + ".meta")
+        beside = checkpoint.prefix + ".meta"
+        meta = beside if self.meta is None else as_path(self.meta, "meta file")
         return open_network(read_meta(meta), checkpoint, meta)
 
     def _check(self) -> None:

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from slimfix.errors import UsageError
-from slimfix.folder import new_folder
+from slimfix.writing import new_folder
 
 
 def test_the_folder_appears_when_the_block_ends(tmp_path):
