@@ -196,8 +196,7 @@ def test_what_is_not_refused_loads_it():
             "assert 'tensorflow' in sys.modules\n"
             "assert not [each for each in sys.meta_path if 'Quiet' in type(each).__name__]\n",
         ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
