@@ -5,6 +5,8 @@ Source: tensorflow:tensorflow/core/framework/types.proto.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 STRING, BOOL, BFLOAT16 = 7, 10, 14
@@ -14,13 +16,14 @@ _NAMES = {
     **{8: "complex64", 9: "int64", 10: "bool", 11: "qint8", 12: "quint8", 13: "qint32"},
     **{14: "bfloat16", 15: "qint16", 16: "quint16", 17: "uint16", 18: "complex128"},
     **{19: "float16", 20: "resource", 21: "variant", 22: "uint32", 23: "uint64"},
+    **{24: "float8_e5m2", 25: "float8_e4m3fn", 29: "int4", 30: "uint4"},
 }
 
 
 def dtype_name(number: int) -> str:
     """Returns the name of a dtype as tf.DType has it: 'float32', also for a ref to one.
 
-    Raises: ValueError: it is none of TensorFlow 1's.
+    Raises: ValueError: slimfix does not know it.
     """
     plain = number - _REF if number > _REF else number
     if plain not in _NAMES:
@@ -28,6 +31,7 @@ def dtype_name(number: int) -> str:
     return _NAMES[plain]
 
 
+@functools.lru_cache(maxsize=None)
 def numpy_dtype(number: int) -> np.dtype:
     """Returns the NumPy dtype of a graph's: object for strings, whole numbers for quantized ones.
 
@@ -38,9 +42,17 @@ def numpy_dtype(number: int) -> np.dtype:
         return np.dtype(object)
     if name == "bfloat16":
         return _bfloat16()
-    if name in ("resource", "variant"):
+    if number > _REF or name in ("resource", "variant"):
         raise ValueError(f"a {name} has no value that a file could hold")
-    return np.dtype(name[1:] if name.startswith("q") else name)
+    try:
+        return np.dtype(name[1:] if name.startswith("q") else name)
+    except TypeError as error:
+        raise ValueError(f"NumPy has no {name}") from error
+
+
+def is_known(number: int) -> bool:
+    """Tells whether `dtype_name` has a name for a number."""
+    return (number - _REF if number > _REF else number) in _NAMES
 
 
 def _bfloat16() -> np.dtype:

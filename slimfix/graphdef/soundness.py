@@ -16,7 +16,7 @@ from slimfix.graphdef.node_faults import IN_GRAPH, find_node_faults
 from slimfix.graphdef.protos import VariableDef, parse
 
 # Collections of VariableDefs that slimfix reads.
-_VARIABLES = ("model_variables", "trainable_variables", "variables")
+_VARIABLES = ("variables", "model_variables", "trainable_variables")
 _TENSOR = re.compile(r"[^:]*(:\d{1,9})?")
 _MOST_LINES = 20  # A damaged file may be wrong in each of its nodes.
 
@@ -44,10 +44,12 @@ def _find_graph_faults(graph_def: Any) -> Iterator[str]:
 
 def _find_collection_faults(meta_graph: Any) -> Iterator[str]:
     nodes = {node.name for node in meta_graph.graph_def.node}
+    seen: set[bytes] = set()  # Most are in several collections.
     for key in _VARIABLES:
         if key in meta_graph.collection_def:
             for content in meta_graph.collection_def[key].bytes_list.value:
-                fault = _find_variable_fault(parse(VariableDef, content), nodes)
+                fault = content not in seen and _find_variable_fault(content, nodes)
+                seen.add(content)
                 if fault:
                     yield f"collection '{key}': {fault}"
     for key, signature in meta_graph.signature_def.items():
@@ -56,12 +58,15 @@ def _find_collection_faults(meta_graph: Any) -> Iterator[str]:
                 yield f"signature {key!a}: {name!a} is {info.name!a}, the name of no tensor"
 
 
-def _find_variable_fault(variable: Any, nodes: set[str]) -> str | None:
+def _find_variable_fault(content: bytes, nodes: set[str]) -> str | None:
+    variable = parse(VariableDef, content)
     if variable is None:
         return "it holds what is no variable"
     name, piece = variable.variable_name, variable.save_slice_info_def
     if name.rpartition(":")[0] not in nodes:
         return f"variable {name!a} is not in the graph"
+    if not variable.HasField("save_slice_info_def"):
+        return None
     sizes = (piece.full_shape, piece.var_offset, piece.var_shape)
     if len({len(each) for each in sizes}) > 1 or min((0, *(n for each in sizes for n in each))) < 0:
         return f"variable {name!a}: its part does not lie in {list(piece.full_shape)}"

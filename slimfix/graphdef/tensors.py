@@ -63,7 +63,7 @@ def find_fault(proto: Any) -> str | None:
     except ValueError as error:
         return str(error)
     shape = _shape(proto)
-    if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
+    if proto.tensor_shape.unknown_rank or (shape and min(shape) < 0):
         return "its shape is not known"
     if len(shape) > _MOST_AXES:
         return f"it has {len(shape)} axes"
@@ -93,7 +93,7 @@ def _fault_of_content(proto: Any, size: int, dtype: np.dtype) -> str | None:
 
 
 def _shape(proto: Any) -> tuple[int, ...]:
-    return tuple(dim.size for dim in proto.tensor_shape.dim)
+    return tuple([dim.size for dim in proto.tensor_shape.dim])
 
 
 def _count(shape: tuple[int, ...]) -> int:

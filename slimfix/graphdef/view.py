@@ -102,16 +102,16 @@ class GraphView:
         self._live_nodes = live_nodes
         self._standing_names = {live: standing for standing, live in live_names.items()}
         self.nodes: dict[str, Node] = {node.name: node for node in nodes}
-        self._order = {name: index for index, name in enumerate(self.nodes)}
-        self._sources: dict[str, tuple[str, ...]] = {}
+        self._order: dict[str, int] = {}  # Made when it is first asked for.
         self._readers: dict[str, list[Node]] = {}
         self._consumers: dict[str, list[Node]] = {}
         for node in self.nodes.values():
-            sources = tuple(names.split_tensor_name(tensor)[0] for tensor in node.inputs)
-            self._sources[node.name] = sources
-            for source in set(sources):
+            sources = _sources(node)
+            for source in sources:
                 self._readers.setdefault(source, []).append(node)
-            for source in {*sources, *node.control_inputs}:
+            if node.control_inputs:
+                sources = dict.fromkeys((*sources, *node.control_inputs))
+            for source in sources:
                 self._consumers.setdefault(source, []).append(node)
 
     @classmethod
@@ -162,6 +162,8 @@ class GraphView:
 
     def in_order(self, found: Iterable[str]) -> list[Node]:
         """Returns the nodes of these names in the order of the GraphDef."""
+        if not self._order:
+            self._order = {name: index for index, name in enumerate(self.nodes)}
         return [self.nodes[name] for name in sorted(found, key=self._order.__getitem__)]
 
     def ancestors(
@@ -179,7 +181,7 @@ class GraphView:
         """
 
         def sources(node: Node) -> Iterable[str]:
-            data = self._sources[node.name]
+            data = _sources(node)
             return (*data, *node.control_inputs) if control else data
 
         return self._walk(starts, sources, stop)
@@ -217,16 +219,16 @@ class GraphView:
         return seen
 
 
+def _sources(node: Node) -> dict[str, None]:
+    """Returns the names of the nodes whose outputs a node reads, each once, in their order."""
+    return {tensor[: tensor.rindex(":")]: None for tensor in node.inputs}
+
+
 def _read_node(proto: Any) -> Node:
-    inputs = list(proto.input)
-    return Node(
-        name=proto.name,
-        op=proto.op,
-        inputs=tuple(
-            name if ":" in name else names.join_tensor_name(name, 0)
-            for name in inputs
-            if not name.startswith("^")
-        ),
-        control_inputs=tuple(name[1:] for name in inputs if name.startswith("^")),
-        attrs=proto.attr,
-    )
+    data, controls = [], []
+    for name in proto.input:
+        if name[:1] == "^":
+            controls.append(name[1:])
+        else:
+            data.append(name if ":" in name else names.join_tensor_name(name, 0))
+    return Node(proto.name, proto.op, tuple(data), tuple(controls), proto.attr)

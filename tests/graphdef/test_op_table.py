@@ -7,7 +7,7 @@ from slimfix.graphdef.op_table import RULES
 KINDS = {
     **{"type": "type", "list(type)": "types", "shape": "shape", "list(shape)": "shapes"},
     **{"tensor": "tensor", "func": "func", "int": "i", "list(int)": "ints", "float": "f"},
-    **{"bool": "b", "string": "s"},
+    **{"bool": "b", "string": "s", "list(string)": "texts"},
 }
 
 
@@ -30,8 +30,10 @@ def test_an_op_is_what_tensorflow_says(op):
     lists = [each for each in definition.input_arg if each.number_attr or each.type_list_attr]
     fixed = len(definition.input_arg) - len(lists)
     assert rule.inputs == fixed and rule.or_more == bool(lists)
+    kinds = {attr.name: KINDS[attr.type] for attr in definition.attr}
     needed = {attr.name for attr in definition.attr if not attr.HasField("default_value")}
-    assert rule.required == needed
-    for attr in definition.attr:
-        if attr.name in rule.kinds:
-            assert (attr.name, rule.kinds[attr.name]) == (attr.name, KINDS[attr.type])
+    assert rule.required == {name: kinds[name] for name in needed}
+    # An older TensorFlow may not know each of them yet.
+    assert rule.optional.items() & kinds.items() == {
+        pair for pair in rule.optional.items() if pair[0] in kinds
+    }

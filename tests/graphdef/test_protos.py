@@ -35,4 +35,4 @@ def test_a_node_takes_attributes_of_either():
 
 def test_what_is_no_message_is_none():
     assert protos.parse(protos.MetaGraphDef, b"\xff\xff") is None
-    assert protos.parse(protos.MetaGraphDef, b"").graph_def.node == []
+    assert not protos.parse(protos.MetaGraphDef, b"").graph_def.node

@@ -121,6 +121,10 @@ def make_constant_of_no_dtype(graph_def):
     constant(graph_def, 3).attr["value"].tensor.dtype = 99
 
 
+def make_input_of_no_dtype(graph_def):
+    graph_def.node.add(name="fed", op="Placeholder").attr["dtype"].type = 77
+
+
 def make_constant_of_another_dtype(graph_def):
     constant(graph_def, 3).attr["dtype"].type = 2
 
@@ -180,6 +184,7 @@ def constant(graph_def, size):
             make_constant_of_another_dtype,
             "'number' (Const): its value is of another dtype than it",
         ),
+        (make_input_of_no_dtype, "'fed' (Placeholder): 77 is the number of no dtype"),
         (make_constant_of_unknown_size, "'number' (Const): its shape is not known"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
