@@ -58,6 +58,7 @@ golden:
 	python3.7 tests/golden/make_micro.py
 	python3.7 tests/golden/make_behaviour.py
 	python3.7 tests/golden/make_crossing.py
+	python3.7 tests/golden/make_checkpoints.py
 	python3.7 tests/golden/make_op_nets.py
 	python3.7 tests/golden/make_forms.py
 	$(dir $(TF1))slimfix record --checkpoint=tests/golden/digits/good/model.ckpt --levels=L1,L2,L3,L4 --batch_size=8 \

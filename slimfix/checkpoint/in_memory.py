@@ -10,12 +10,12 @@ from slimfix.checkpoint.reader import Checkpoint, VariableSpec
 
 
 class _Arrays:
-    """Reads as TensorFlow's checkpoint reader does."""
+    """Reads as an open file does."""
 
     def __init__(self, values: Mapping[str, np.ndarray]):
         self._values = values
 
-    def get_tensor(self, name: str) -> np.ndarray:
+    def read(self, name: str) -> np.ndarray:
         return self._values[name]
 
 

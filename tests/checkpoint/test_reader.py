@@ -82,11 +82,14 @@ def test_truncated_index(copied):
 
 def test_truncated_data_names_the_variable(copied):
     data = copied.parent / "model.ckpt.data-00000-of-00001"
-    data.write_bytes(data.read_bytes()[:20000])
     checkpoint = read_checkpoint(str(copied))
+    data.write_bytes(data.read_bytes()[:20000])
     with pytest.raises(CheckpointError) as caught:
         checkpoint.read("digits/sepconv2/pointwise_weights")
     assert "Cannot read variable 'digits/sepconv2/pointwise_weights'" in str(caught.value)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(str(copied))
+    assert f"'{data}', which has 20000 bytes" in str(caught.value)
     assert "Likely cause: a file was cut short" in str(caught.value)
 
 
@@ -137,5 +140,5 @@ def test_a_pattern_that_matches_nothing(tmp_path):
 
 def test_a_path_that_only_tensorflow_knows(copied):
     assert len(read_checkpoint(f"file://{copied}").variables) == 33
-    with pytest.raises(CheckpointError, match="Cannot read checkpoint prefix 'file://"):
+    with pytest.raises(CheckpointError, match="No checkpoint at prefix 'file://"):
         read_checkpoint(f"file://{copied}-7")
