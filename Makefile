@@ -10,7 +10,7 @@ READY := .venv/.ready
 # A Python with real TensorFlow 1.15, as `.ci/legacy tf1 PYTHON37` makes one.
 TF1 ?= .venv-tf1/bin/python
 
-.PHONY: demo test mutants slim-tests zoo proof lint golden lock clean
+.PHONY: demo test mutants fuzz slim-tests zoo proof lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
@@ -21,6 +21,11 @@ test: $(READY)
 # Migrates five nets wrong in every way that is known, and prints what share the proof catches.
 mutants: $(READY)
 	$(RUN) -m tests.mutants.run
+
+# Damages 20,000 files of every kind that slimfix reads: each is one clear error, or read right.
+# FUZZ="--files=1000 --seed=..." for fewer, and for others; --only=SEED:INDEX for one again.
+fuzz: $(READY)
+	$(RUN) -m tests.fuzz.run $(FUZZ)
 
 # Runs the tests that tf-slim ships, and compares them with TensorFlow 1.15.5's results; five minutes.
 slim-tests: $(READY)

@@ -1,6 +1,9 @@
 """The one form of an error's text, and what each kind of error is."""
 
+import pytest
+
 from slimfix import errors
+from slimfix.errors import reason
 
 
 def test_explain_lists_every_item_then_cause_then_fix():
@@ -29,3 +32,42 @@ def test_every_error_is_a_slimfix_error():
 def test_a_checkpoint_error_is_the_users_to_mend():
     assert issubclass(errors.CheckpointError, errors.UsageError)
     assert not issubclass(errors.CheckpointMismatchError, errors.UsageError)
+
+
+TENSORFLOWS = """Graph execution error:
+
+Detected at node 'Cast' defined at (most recent call last):
+    File "program.py", line 5, in <module>
+      images = tf.cast(images, tf.string)
+Node: 'Cast'
+Cast float to string is not supported
+\t [[{{node Cast}}]]
+
+Original stack trace for 'Cast':
+  File "program.py", line 5, in <module>
+"""
+KERASS = """<class 'Dense'> could not be deserialized properly. Please ensure ...
+
+config={'units': -1}.
+
+Exception encountered: \x1b[1mInvalid value for `units`\x1b[0m"""
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (RuntimeError(TENSORFLOWS), "RuntimeError: Cast float to string is not supported"),
+        (
+            TypeError(KERASS),
+            "TypeError: <class 'Dense'> could not be deserialized properly. Please ensure ... "
+            "Exception encountered: Invalid value for `units`",
+        ),
+        (ValueError("Example:\n\nwrong\nmore"), "ValueError: Example: wrong"),
+        (ValueError("a\x07b\u202ec"), "ValueError: a b c"),
+        (ValueError("x" * 500), "ValueError: " + "x" * 400 + " ..."),
+        (ValueError(), "ValueError"),
+        (ValueError("Graph execution error:"), "ValueError: Graph execution error:"),
+    ],
+)
+def test_a_reason_is_the_sentence_that_says_what_went_wrong(error, text):
+    assert reason(error) == text

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 import slimfix
-from slimfix.errors import UnsupportedEnvironmentError, UsageError, explain
+from slimfix.errors import UnsupportedEnvironmentError, UsageError, explain, reason
 from slimfix.network.checks import check_fed, check_inference
 from slimfix.network.network import Network
 from slimfix.network.reading import Reading, read_network
@@ -268,7 +268,7 @@ def _cannot_run(error: Any) -> UnsupportedEnvironmentError:
     return UnsupportedEnvironmentError(
         explain(
             f"TensorFlow {tf.__version__} cannot run this network here",
-            [str(error.message).splitlines()[0]],
+            [reason(error)],
             cause="it has no such kernel on this machine, or the network does not take these "
             "inputs.",
             fix="leave out levels, for gradients need kernels of their own (--levels), record on "

@@ -102,7 +102,9 @@ def draw_case(families: Sequence[Family], seed: str, index: int) -> Case:
     family = random.choices(families, [family.weight for family in families])[0]
     net = random.choice(family.nets())
     damage = family.damage(random, net)
-    fitting = [call for call in family.calls if any(path.endswith(call.needs) for path in net.files)]
+    fitting = [
+        call for call in family.calls if any(path.endswith(call.needs) for path in net.files)
+    ]
     calls = random.choices(fitting, [call.weight for call in fitting], k=2)
     return Case(family, net, damage, list(dict.fromkeys(calls)))
 

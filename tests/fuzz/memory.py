@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 
-LIMIT = 2 * 2**30
 # Of address space, over what the process has at its start: a wall for what runs away.
 _WALL = 5 * 2**30
 

@@ -13,8 +13,8 @@ from typing import Any, Callable, Iterable, Iterator
 
 from tests.fuzz.outcome import Column, Outcome
 
-# Beyond the limit of a call: the worker writes down where it hangs, and whole files are read once.
-_GRACE = 15.0
+# Of the limit of a call, beyond it: the worker writes down where it hangs.
+_GRACE = 1.25
 _START = 180.0
 _CASES = 1500  # Then a fresh process: TensorFlow forgets nothing.
 
@@ -67,6 +67,7 @@ def run_cases(
     families: str,
     seed: str,
     limit: float,
+    memory: int,
     home: str,
     workers: int,
     tell: Callable[[Outcome], None],
@@ -78,13 +79,14 @@ def run_cases(
       families: module whose FAMILIES are drawn from.
       seed: of all cases.
       limit: seconds a call.
+      memory: MB that it may take.
       home: folder to work in.
       workers: number of processes.
       tell: gets each outcome, from one thread at a time.
     Raises: Broken: see there.
     """
     command = [sys.executable, "-m", "tests.fuzz.worker", f"--families={families}"]
-    command += [f"--seed={seed}", f"--limit={limit}", f"--home={home}"]
+    command += [f"--seed={seed}", f"--limit={limit}", f"--memory={memory}", f"--home={home}"]
     shared, lock = iter(indexes), threading.Lock()
 
     def take() -> Iterator[int]:
@@ -137,7 +139,7 @@ def _serve_one(worker: _Worker, index: int, limit: float, tell: Callable[[Outcom
     started: dict[str, Any] = {"start": "draw", "family": "?", "story": ""}
     while True:
         try:
-            answer = worker.answer(limit + _GRACE)
+            answer = worker.answer(limit * _GRACE)
         except queue.Empty:
             answer, column = None, Column.HANG
         else:

@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="1", help="any text, such as the commit")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a call")
+    parser.add_argument("--memory", type=int, default=2048, help="MB that a call may take")
     parser.add_argument("--only", metavar="SEED:INDEX", help="one case, as the table names it")
     parser.add_argument("--family", action="append", default=[], help="all if none is given")
     parser.add_argument("--families", default="tests.fuzz.families", help="module that has them")
@@ -64,7 +65,8 @@ def run(options: argparse.Namespace, seed: str, indexes: range | list[int]) -> i
             print(f"{said}, {files / (time.monotonic() - start):.1f} a second", file=sys.stderr)
 
     families = ",".join([options.families, *options.family])
-    run_cases(indexes, families, seed, options.limit, home, options.workers, tell)
+    limits = (options.limit, options.memory)
+    run_cases(indexes, families, seed, *limits, home, options.workers, tell)
     seconds = time.monotonic() - start
     print(format_table(outcomes))
     if faults:

@@ -29,7 +29,8 @@ def format_kinds(outcomes: Iterable[Outcome], seed: str) -> str:
         if each.column not in GOOD:
             kinds.setdefault((each.column.value, each.kind, each.family), []).append(each)
     lines = [
-        f"{len(found):>5} {column}: {family}: {kind}; {found[0].call}; --only={seed}:{found[0].index}"
+        f"{len(found):>5} {column}: {family}, {found[0].call}: {kind}; "
+        f"--only={seed}:{found[0].index}"
         for (column, kind, family), found in sorted(kinds.items(), key=lambda item: -len(item[1]))
     ]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The process that reads damaged files, one after another, and says what became of each.
 
-    python -m tests.fuzz.worker --families=MODULE --seed=SEED --limit=SECONDS --home=FOLDER
+    python -m tests.fuzz.worker --families=MODULE --seed=SEED --limit=SECONDS --memory=MB
+        --home=FOLDER
 
 It takes the indexes of cases, one a line; it answers each with lines of JSON: a 'start' for each
 call, an 'outcome' for each, a 'done'. It may well die of a file.
@@ -25,16 +26,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 from tests.fuzz.case import Call, Case, Family, WrongValue, draw_case, write_files
-from tests.fuzz.memory import LIMIT, build_wall, read_peak, start_peak
+from tests.fuzz.memory import build_wall, read_peak, start_peak
 from tests.fuzz.outcome import GOOD, Column, Outcome, classify, kind_of
 
 
 class Reader:
     """Runs cases in this process."""
 
-    def __init__(self, families: str, seed: str, limit: float, home: str):
+    def __init__(self, families: str, seed: str, limit: float, memory: int, home: str):
         self._families = find_families(families)
-        self._seed, self._limit, self._home = seed, limit, home
+        self._seed, self._limit, self._memory, self._home = seed, limit, memory << 20, home
         self._whole: dict[tuple[str, str, str], Any] = {}
 
     def draw(self, index: int) -> Case:
@@ -65,10 +66,11 @@ class Reader:
             text = _text(caught)
         finally:
             faulthandler.cancel_dump_traceback_later()
-        if time.monotonic() - start > self._limit:
+        grown, seconds = read_peak() - before, time.monotonic() - start
+        if grown > self._memory:
+            column, text = Column.MEMORY, f"{grown >> 20} MB\n{text}"
+        elif seconds > self._limit:
             column = Column.HANG
-        elif read_peak() - before > LIMIT:
-            column, text = Column.MEMORY, f"{(read_peak() - before) >> 20} MB\n{text}"
         if column in GOOD:
             shutil.rmtree(folder)
         story = f"{case.net.name}: {case.damage.story}"
@@ -113,13 +115,13 @@ def main() -> None:
     for name in ("families", "seed", "home"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--limit", type=float, required=True)
+    parser.add_argument("--memory", type=int, required=True)
     options = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # What else is printed goes to the log.
     warnings.filterwarnings("ignore")
     faulthandler.enable()
-    _import_all()
-    reader = Reader(options.families, options.seed, options.limit, options.home)
+    reader = Reader(options.families, options.seed, options.limit, options.memory, options.home)
     build_wall()
     _say(answers, ready=True)
     for line in sys.stdin:
@@ -135,16 +137,6 @@ def main() -> None:
             outcome = reader.run(case, call, index)
             _say(answers, outcome={**dataclasses.asdict(outcome), "column": outcome.column.name})
         _say(answers, done=index)
-
-
-def _import_all() -> None:
-    import keras  # noqa: F401
-    import tensorflow  # noqa: F401
-
-    import slimfix
-
-    for name in slimfix.__all__:
-        getattr(slimfix, name)
 
 
 def _say(answers: TextIO, **what: Any) -> None:

@@ -29,7 +29,7 @@ def write_members(members: Sequence[tuple[str, bytes]], compression: int = 0) ->
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members:
-            archive.writestr(zipfile.ZipInfo(name), content, compression)  # noqa: B028
+            archive.writestr(zipfile.ZipInfo(name), content, compression)
     return buffer.getvalue()
 
 
@@ -46,7 +46,9 @@ def damage_archive(
     members = read_members(content)
     index = random.randrange(len(members))
     name, inner = members[index]
-    way = random.choice(["inside"] * 12 + ["bytes"] * 3 + ["gone", "twin", "renamed", "bomb", "size"])
+    way = random.choice(
+        ["inside"] * 12 + ["bytes"] * 3 + ["gone", "twin", "renamed", "bomb", "size"]
+    )
     if way == "bomb":
         del members[index]
         return _add_bomb(write_members(members), name), f"{name}: {_BOMB} zeros in {_BOMB >> 10}"

@@ -17,7 +17,9 @@ def damage_npy(random: Random, content: bytes) -> tuple[bytes, str]:
     """Returns the content of an .npy file with another header, or other numbers."""
     size = struct.unpack("<H", content[8:10])[0]
     header, data = content[10 : 10 + size], content[10 + size :]
-    way = random.choice(["shape", "shape", "descr", "descr", "order", "keys", "text", "data", "all"])
+    way = random.choice(
+        ["shape", "shape", "descr", "descr", "order", "keys", "text", "data", "all"]
+    )
     if way == "all":
         return damage_bytes(random, content)
     if way == "data":
@@ -41,7 +43,16 @@ def _shapes(random: Random, shape: tuple[int, ...]) -> list[Any]:
     changed = list(shape) or [1]
     place = random.randrange(len(changed))
     more = [[*changed[:place], size, *changed[place + 1 :]] for size in (0, -1, 2**31, 2**62, 3)]
-    return [*map(tuple, more), shape[::-1], (*shape, 1), (2**20,) * 3, None, "x", (1,) * 40, (True,)]
+    return [
+        *map(tuple, more),
+        shape[::-1],
+        (*shape, 1),
+        (2**20,) * 3,
+        None,
+        "x",
+        (1,) * 40,
+        (True,),
+    ]
 
 
 def _npy(header: bytes, data: bytes) -> bytes:

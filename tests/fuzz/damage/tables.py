@@ -28,7 +28,9 @@ def damage_index(random: Random, content: bytes) -> tuple[bytes, str]:
         name = key.decode("latin-1")
         way = random.choice(["field"] * 7 + ["bytes", "gone", "swap", "key", "empty"])
         if way == "field":
-            kind = tensor_bundle_pb2.BundleEntryProto if key else tensor_bundle_pb2.BundleHeaderProto
+            kind = (
+                tensor_bundle_pb2.BundleEntryProto if key else tensor_bundle_pb2.BundleHeaderProto
+            )
             message = kind.FromString(value) if not told else kind()
             what = damage_proto(random, message) if message.ListFields() else "nothing in it"
             entries[place] = key, message.SerializeToString()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import keras  # noqa: F401
+import tensorflow  # noqa: F401
+
+import slimfix
 from tests.fuzz.case import Family
 from tests.fuzz.families import (
     checkpoints,
@@ -12,6 +16,10 @@ from tests.fuzz.families import (
     saved_back,
     user_code,
 )
+
+# Once a process, and before memory is measured.
+for _name in slimfix.__all__:
+    getattr(slimfix, _name)
 
 FAMILIES: list[Family] = [
     *checkpoints.FAMILIES,

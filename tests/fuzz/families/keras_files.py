@@ -45,7 +45,9 @@ def damage_model(random: Random, net: Net) -> Damage:
 def _damage_member(random: Random, name: str, content: bytes) -> tuple[bytes, str]:
     if name.endswith(".json"):
         return damage_json_text(random, content)
-    return _damage_weights(random, content) if random.random() < 0.5 else damage_bytes(random, content)
+    return (
+        _damage_weights(random, content) if random.random() < 0.5 else damage_bytes(random, content)
+    )
 
 
 def _damage_weights(random: Random, content: bytes) -> tuple[bytes, str]:
@@ -59,7 +61,6 @@ def _damage_weights(random: Random, content: bytes) -> tuple[bytes, str]:
         path = random.choice(sorted(paths))
         value = file[path][()]
         way = random.choice(["gone", "huge", "dtype", "shape", "nan", "value", "outside", "string"])
-        home, _, last = path.rpartition("/")
         del file[path]
         if way == "huge":
             file.create_dataset(path, (2**33,), "f4", chunks=(2**20,))

@@ -46,8 +46,8 @@ def save(folder: str, net: Net) -> None:
     """Saves a network on a disk that damages files."""
     import tensorflow.compat.v1 as tf
 
-    seed_file = os.path.join(folder, _SEED)
-    seed = open(seed_file).read() if os.path.isfile(seed_file) else ""
+    found = read_files(folder)
+    seed = found[_SEED].decode() if _SEED in found else ""
     meta_graph = tf.MetaGraphDef.FromString(net.files[META])
     with tf.Graph().as_default(), tf.Session() as session:
         tf.train.import_meta_graph(meta_graph)

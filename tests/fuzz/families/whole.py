@@ -1,6 +1,6 @@
 """What slimfix itself writes, whole: folders of migrate, recordings. Made once, then read.
 
-    python -m tests.fuzz.families.whole FOLDER
+python -m tests.fuzz.families.whole FOLDER
 """
 
 from __future__ import annotations
