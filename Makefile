@@ -16,7 +16,7 @@ PART := $(if $(SAMPLE),-sample)
 ZOO := build/zoo$(PART)
 RESNET := build/resnet64$(PART)
 
-.PHONY: demo test mutants slim-tests zoo proof lint golden lock clean
+.PHONY: demo test mutants fuzz slim-tests zoo proof lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
@@ -27,6 +27,11 @@ test: $(READY)
 # Migrates five nets wrong in every way that is known, and prints what share the proof catches.
 mutants: $(READY)
 	$(RUN) -m tests.mutants.run $(SAMPLE)
+
+# Damages 20,000 files of every kind that slimfix reads: each is one clear error, or read right.
+# FUZZ="--files=1000 --seed=..." for fewer, and for others; --only=SEED:INDEX for one again.
+fuzz: $(READY)
+	$(RUN) -m tests.fuzz.run $(FUZZ)
 
 # Runs the tests that tf-slim ships, and compares them with TensorFlow 1.15.5's results; five minutes.
 slim-tests: $(READY)

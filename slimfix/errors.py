@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Sequence
+
+_COLOUR = re.compile("\x1b\\[[0-9;]*m")
+_WHERE = re.compile(
+    r"Graph execution error:$|Detected at node |<stack traces unavailable>|\[\[|Original stack"
+)
+_TRACE = re.compile(r"Detected at node .*?^Node: [^\n]*$", re.DOTALL | re.MULTILINE)
+_LONGEST = 400  # Characters of what others say; they print whole models.
 
 
 class SlimfixError(Exception):
@@ -127,3 +135,28 @@ def explain(
     if fix:
         lines.append("Fix: " + printable(fix))
     return "\n".join(lines)
+
+
+def reason(error: BaseException) -> str:
+    """Returns what an error says, in a line: its type, and its first sentences.
+
+    Lines of TensorFlow's that only tell where ("Graph execution error:", "Detected at node") are
+    left out, and so are control characters; a line that ends in a colon takes the next one along.
+    """
+    try:
+        text = str(error)
+    except Exception:  # It is anybody's class.
+        text = ""
+    text = _TRACE.sub("", _COLOUR.sub("", text))
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not _WHERE.match(line)] or [text.strip()]
+    said = lines[:1]
+    while said[-1].endswith(":") and len(said) < len(lines):
+        said.append(lines[len(said)])
+    # Keras prints whole configurations before what went wrong in them.
+    said += [line for line in lines[len(said) :] if line.startswith("Exception encountered:")][:1]
+    printable = "".join(each if each.isprintable() else " " for each in " ".join(said))
+    if len(printable) > _LONGEST:
+        printable = printable[:_LONGEST] + " ..."
+    name = type(error).__name__
+    return f"{name}: {printable}" if printable else name

@@ -8,7 +8,7 @@ import os
 from typing import Any, Callable, Mapping, Sequence
 
 from slimfix.environment import check_environment
-from slimfix.errors import UsageError, explain
+from slimfix.errors import UsageError, explain, reason
 from slimfix.migrating import ACCOUNT_FILE, MODEL_FILE
 from slimfix.migration import plan_migration
 from slimfix.migration.eager import run_eagerly
@@ -16,8 +16,8 @@ from slimfix.network.checked import check_network
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
 from slimfix.parity import Level, Recording, diff_parity, read_recording
+from slimfix.parity.keras_file import load_keras_file
 from slimfix.parity.keras_inputs import as_functional
-from slimfix.parity.keras_side import load_model
 from slimfix.paths import as_path
 from slimfix.reference.optimizers import check_optimizer
 from slimfix.report.build import build_result
@@ -172,17 +172,35 @@ def _read_folder(
                 fix="name the .keras file in it, and the checkpoint.",
             )
         )
-    try:
-        with open(path, encoding="utf-8") as file:
-            account = json.load(file)
-        checkpoint, meta = account["source"]["checkpoint"], account["source"]["meta"]
-        tensors = [record["tensor"] for record in account["inputs"]]
-        inputs, outputs = inputs or tensors, outputs or account["outputs"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"'{path}' is damaged: {type(error).__name__}: {error}") from error
+    checkpoint, meta, tensors, ends = _read_account(path)
+    inputs, outputs = inputs or tensors, outputs or ends
     if not any((source.checkpoint, source.frozen_graph, source.saved_model)):
         source = _complete(source, checkpoint, meta)
     return source, inputs, outputs
+
+
+def _read_account(path: str) -> tuple[str, str, list[str], list[str]]:
+    """Returns the checkpoint, the graph, and the tensor names of inputs and outputs that a
+    migration.json tells. Raises UsageError: it is damaged."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            account = json.load(file)
+        found = [account["source"][key] for key in ("checkpoint", "meta")]
+        tensors = [record["tensor"] for record in account["inputs"]]
+        outputs = account["outputs"]
+        texts = [*found, *tensors, *outputs]
+        wrong = [each for each in texts if not isinstance(each, str) or "\0" in each or not each]
+        if wrong or not isinstance(outputs, list):
+            raise ValueError(f"{(wrong or [outputs])[0]!r} in place of a name or path")
+    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
+        raise UsageError(
+            explain(
+                f"'{path}' is damaged",
+                [reason(error)],
+                fix="name the .keras file in its folder, and the checkpoint.",
+            )
+        ) from error
+    return found[0], found[1], tensors, outputs
 
 
 def _complete(source: Source, checkpoint: str, meta: str) -> Source:
@@ -206,14 +224,4 @@ def _complete(source: Source, checkpoint: str, meta: str) -> Source:
 def _load(path: str) -> Any:
     import slimfix.layers.batch_norm  # noqa: F401  A model may hold its layer.
 
-    try:
-        return run_eagerly(load_model, path)
-    except (OSError, TypeError, ValueError) as error:
-        raise UsageError(
-            explain(
-                f"Keras cannot load '{path}'",
-                [str(error).strip().splitlines()[0]],
-                cause="it is no .keras file, or holds layers of your own.",
-                fix="load it yourself and give the keras.Model to slimfix.verify_parity.",
-            )
-        ) from error
+    return run_eagerly(load_keras_file, path)

@@ -3,6 +3,7 @@
 import pytest
 
 from slimfix import errors
+from slimfix.errors import reason
 
 
 def test_explain_lists_every_item_then_cause_then_fix():
@@ -60,3 +61,42 @@ def test_the_lines_of_an_error_stay_lines():
 
 def test_names_of_all_languages_stay():
     assert errors.printable("größe/слой 层 é") == "größe/слой 层 é"
+
+
+TENSORFLOWS = """Graph execution error:
+
+Detected at node 'Cast' defined at (most recent call last):
+    File "program.py", line 5, in <module>
+      images = tf.cast(images, tf.string)
+Node: 'Cast'
+Cast float to string is not supported
+\t [[{{node Cast}}]]
+
+Original stack trace for 'Cast':
+  File "program.py", line 5, in <module>
+"""
+KERASS = """<class 'Dense'> could not be deserialized properly. Please ensure ...
+
+config={'units': -1}.
+
+Exception encountered: \x1b[1mInvalid value for `units`\x1b[0m"""
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (RuntimeError(TENSORFLOWS), "RuntimeError: Cast float to string is not supported"),
+        (
+            TypeError(KERASS),
+            "TypeError: <class 'Dense'> could not be deserialized properly. Please ensure ... "
+            "Exception encountered: Invalid value for `units`",
+        ),
+        (ValueError("Example:\n\nwrong\nmore"), "ValueError: Example: wrong"),
+        (ValueError("a\x07b\u202ec"), "ValueError: a b c"),
+        (ValueError("x" * 500), "ValueError: " + "x" * 400 + " ..."),
+        (ValueError(), "ValueError"),
+        (ValueError("Graph execution error:"), "ValueError: Graph execution error:"),
+    ],
+)
+def test_a_reason_is_the_sentence_that_says_what_went_wrong(error, text):
+    assert reason(error) == text

@@ -21,6 +21,7 @@ ALLOWED = {
     "progress": set(),
     "running": BASE,
     "writing": BASE,
+    "numpy_files": BASE,
     "layers": BASE,
     "compat": BASE,
     "checkpoint": BASE | {"writing"},
@@ -31,14 +32,16 @@ ALLOWED = {
     "restoring": BASE | {"scopes", "checkpoint", "graphdef", "graph"},
     "saving": BASE | {"scopes", "checkpoint", "graphdef", "graph", "restoring", "writing"},
     "recalibration": BASE
-    | {"progress", "running", "scopes", "compat", "checkpoint", "graphdef"}
+    | {"progress", "running", "numpy_files", "scopes", "compat", "checkpoint", "graphdef"}
     | {"graph", "restoring", "saving"},
     "network": BASE | {"scopes", "compat", "checkpoint", "graphdef"},
-    "reference": BASE | {"progress", "running", "checkpoint", "graphdef", "network", "writing"},
+    "reference": BASE
+    | {"progress", "running", "numpy_files", "checkpoint", "graphdef", "network", "writing"},
     "flags": BASE | {"scopes", "checkpoint"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
     "migration": BASE | {"scopes", "checkpoint", "graphdef", "network"},
-    "parity": BASE | {"progress", "checkpoint", "graphdef", "network", "migration", "reference"},
+    "parity": BASE
+    | {"progress", "numpy_files", "checkpoint", "graphdef", "network", "migration", "reference"},
     "source": BASE | {"migration"},
     "report": BASE | {"progress", "network", "migration", "parity", "reference"},
     "environment": BASE,
@@ -61,6 +64,7 @@ LEGACY = {
     "progress",
     "running",
     "writing",
+    "numpy_files",
     "compat",
     "checkpoint",
     "graphdef",

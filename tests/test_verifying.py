@@ -282,7 +282,7 @@ def test_what_is_no_keras_file_is_refused(tmp_path):
         with pytest.raises(UsageError) as caught:
             verify_parity(tmp_path / name, CHECKPOINT)
         assert str(caught.value).startswith(f"Keras cannot load '{tmp_path / name}':\n")
-        assert "Likely cause: it is no .keras file, or holds layers of your own" in str(
+        assert "Likely cause: it is no .keras file, or holds layers of your own, or was" in str(
             caught.value
         )
 

@@ -98,3 +98,21 @@ class ModelPlan:
     inputs: tuple[InputRecord, ...]
     layers: tuple[LayerRecord, ...]
     outputs: tuple[str, ...]
+
+
+def find_faults(record: Any) -> list[str]:
+    """Returns a line for each part of a LayerRecord that is of another type than it is to be."""
+    if not isinstance(record, LayerRecord):
+        return [f"a {type(record).__name__}; want a LayerRecord or None"]
+    wanted = {"name": str, "scope": str, "target": str, "config": Mapping}
+    listed = {"inputs": str, "outputs": str, "weights": WeightRecord, "notes": str}
+    wrong = [
+        f"{name}: {getattr(record, name)!r}; want a {kind.__name__}"
+        for name, kind in wanted.items()
+        if not isinstance(getattr(record, name), kind)
+    ]
+    for name, kind in listed.items():
+        values = getattr(record, name)
+        if not isinstance(values, tuple) or not all(isinstance(each, kind) for each in values):
+            wrong.append(f"{name}: {values!r}; want a tuple, each a {kind.__name__}")
+    return wrong

@@ -7,7 +7,8 @@ from typing import Callable, Optional
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.view import Node
 from slimfix.migration.planner import Planner
-from slimfix.migration.records import LayerRecord
+from slimfix.migration.records import LayerRecord, find_faults
+from slimfix.network.user_code import users_code
 
 # A converter returns None where the node is not what it looks for; the next one is then asked.
 Converter = Callable[[Planner, Node], Optional[LayerRecord]]
@@ -55,15 +56,12 @@ def convert(planner: Planner, node: Node) -> LayerRecord | None:
 
 
 def _ask_users(converter: Converter, planner: Planner, node: Node) -> LayerRecord | None:
-    asked = f"Converter '{converter.__module__}:{converter.__name__}', asked about {node.op}"
-    try:
+    named = getattr(converter, "__name__", type(converter).__name__)
+    asked = f"Converter '{converter.__module__}:{named}', asked about {node.op} '{node.name}',"
+    with users_code(f"{asked} fails"):
         record = converter(planner, node)
-    except Exception as error:  # It is the user's code.
-        raise UsageError(
-            explain(f"{asked} '{node.name}', fails", [f"{type(error).__name__}: {error}"])
-        ) from error
-    if record is not None and not isinstance(record, LayerRecord):
-        raise UsageError(
-            f"{asked} '{node.name}', returned {type(record).__name__}; want a LayerRecord or None"
-        )
+    wrong = [] if record is None else find_faults(record)
+    if wrong:
+        fix = "return what planner.layer() returns, or None (docs/converters.md)."
+        raise UsageError(explain(f"{asked} returned no layer", wrong, fix=fix))
     return record

@@ -14,16 +14,9 @@ from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Seque
 
 import numpy as np
 
-from slimfix.errors import UsageError, explain
+from slimfix.errors import ParityError, SlimfixError, UsageError, explain, reason
 from slimfix.migration.build import Probe
 from slimfix.parity.float64_layers import in_float64
-
-
-def load_model(path: str) -> Any:
-    """Returns a `.keras` model, loaded with plain Keras: safe mode, no custom objects."""
-    import keras
-
-    return keras.models.load_model(path, compile=False)
 
 
 def find_tensors(
@@ -138,7 +131,12 @@ class Playback:
             self._perform, Inference
         ):  # It may move its statistics; the model stays as it is.
             operation = copy_operation(operation, float64=False)
-        results = keras.tree.flatten(self._perform(operation)(*args, **kwargs))
+        try:
+            results = keras.tree.flatten(self._perform(operation)(*args, **kwargs))
+        except SlimfixError:
+            raise
+        except Exception as error:  # Keras has many kinds for what an operation does not take.
+            raise _cannot_run(node, error) from error
         self._values.update(zip(map(id, node.output_tensors), results))
         for tensor in node.input_tensors:
             self._release(tensor)
@@ -147,6 +145,20 @@ class Playback:
         self._readers[id(tensor)] -= 1
         if self._readers[id(tensor)] <= 0:
             del self._values[id(tensor)]
+
+
+def _cannot_run(node: Any, error: Exception) -> ParityError:
+    operation = node.operation
+    shapes = ", ".join(f"{list(each.shape)} {each.dtype}" for each in node.input_tensors)
+    return ParityError(
+        explain(
+            f"The model cannot run: '{operation.name}' ({type(operation).__name__}) does not take "
+            f"{shapes or 'its arguments'}",
+            [reason(error)],
+            cause="it is a model of another network, or its file was changed.",
+            fix="name the model and the checkpoint that belong together.",
+        )
+    )
 
 
 def made_by(tensor: Any) -> Any:
@@ -229,7 +241,7 @@ def copy_operation(operation: Any, float64: bool) -> Any:
         raise UsageError(
             explain(
                 f"Keras cannot copy layer '{operation.name}' ({type(operation).__name__})",
-                [str(error).strip().splitlines()[0]],
+                [reason(error)],
                 cause="it is a Lambda, or a class of your own that is not registered.",
                 fix="register it with keras.saving.register_keras_serializable, with a get_config.",
             )

@@ -18,6 +18,7 @@ from slimfix.parity import keras_side
 from slimfix.parity.data import Data, choose_course, choose_data, draw_cotangents
 from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, rounding_cause
 from slimfix.parity.gradients import compare_gradients
+from slimfix.parity.keras_file import load_keras_file
 from slimfix.parity.keras_inputs import as_functional, check_signature
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.matching import match_weights
@@ -95,7 +96,7 @@ def diff_parity(
     """
     request = Request(levels, recording, **more)
     if isinstance(model, (str, os.PathLike)):
-        model = run_eagerly(keras_side.load_model, os.fspath(model))
+        model = run_eagerly(load_keras_file, os.fspath(model))
     drawn = random.getstate()  # Keras draws seeds for copies of dropouts.
     try:
         result: ParityResult = run_eagerly(_diff, model, migration, request)

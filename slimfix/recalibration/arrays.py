@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import zipfile
 from typing import Mapping, Sequence
 
 import numpy as np
 
 from slimfix import names
 from slimfix.errors import UsageError, count, explain
+from slimfix.numpy_files import UnreadableError, read_numpy_file
 from slimfix.scopes import format_near
 
 
 def read_arrays(path: str) -> dict[str, np.ndarray]:
     """Returns the arrays of an .npz file by name. Raises UsageError if it is none."""
     try:
-        file = np.load(path, allow_pickle=False)
-        if not hasattr(file, "files"):
-            raise ValueError("it holds one array without a name")
-        with file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        found = read_numpy_file(path)
+        if isinstance(found, np.ndarray):
+            raise UnreadableError("it holds one array without a name")
+        return found
+    except UnreadableError as error:
         raise UsageError(
             explain(
                 f"Cannot read arrays from '{path}'",
-                [str(error).splitlines()[0]],
+                [str(error)],
                 fix="write it with numpy.savez(path, **{'images': images}).",
             )
         ) from error

@@ -12,6 +12,7 @@ from slimfix.errors import UsageError, count, explain
 from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView
 from slimfix.network.input_types import read_input_type
+from slimfix.numpy_files import UnreadableError, read_numpy_file
 from slimfix.reference.inputs import SEED, InputSpec, draw_inputs
 from slimfix.reference.recording_checks import find_misfits
 
@@ -37,16 +38,12 @@ def read_data(path: str) -> np.ndarray | Data:
     Raises: UsageError: it is none of these.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except Exception as error:  # np.load raises many kinds for a damaged file.
+        return read_numpy_file(path)
+    except UnreadableError as error:
         raise UsageError(
             explain(
                 f"Cannot read arrays from '{path}'",
-                [f"{type(error).__name__}: {error}".splitlines()[0]],
+                [str(error)],
                 fix="write it with numpy.savez(path, **{'images': images}).",
             )
         ) from error

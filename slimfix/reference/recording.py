@@ -11,7 +11,9 @@ from typing import Any, Mapping
 import numpy as np
 
 from slimfix.errors import UsageError, explain
+from slimfix.numpy_files import UnreadableError, read_numpy_file
 from slimfix.reference.optimizers import Optimizer
+from slimfix.reference.recording_header import read_header, read_optimizer
 from slimfix.writing import new_file
 
 FORMAT = 1  # Grows when a key goes or changes its meaning, not when one is added.
@@ -129,15 +131,16 @@ def read_recording(path: str) -> Recording:
     if not os.path.isfile(path):
         raise UsageError(f"No recording at '{path}'")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        header = json.loads(str(arrays.pop("recording")))
-        _ = header["format"], header["sha256"], header["switches"], header["versions"]["tensorflow"]
-    except Exception as error:  # np.load raises many kinds for a damaged zip file.
+        arrays = read_numpy_file(path)
+        if isinstance(arrays, np.ndarray) or "recording" not in arrays:
+            raise UnreadableError("no array 'recording' in it, which says what the others are")
+        header = read_header(str(arrays.pop("recording")))
+        _check_trajectory(header, arrays)
+    except UnreadableError as error:
         raise UsageError(
             explain(
                 f"'{path}' is not a recording",
-                [f"{type(error).__name__}: {error}"],
+                [str(error)],
                 cause="the file was cut short, or is another .npz file.",
             )
         ) from error
@@ -154,6 +157,16 @@ def read_recording(path: str) -> Recording:
     return _recording(path, header, arrays)
 
 
+def _check_trajectory(header: Mapping[str, Any], arrays: _Arrays) -> None:
+    losses = arrays.get(_LOSSES)
+    if (losses is None) != (header.get("optimizer") is None):
+        raise UnreadableError(f"'{_LOSSES}' and the optimizer go together; one is missing")
+    if losses is not None and (losses.ndim != 1 or not losses.size or losses.dtype.kind != "f"):
+        raise UnreadableError(
+            f"'{_LOSSES}' is {list(losses.shape)} {losses.dtype}; want a float for each step"
+        )
+
+
 def _recording(path: str, header: dict[str, Any], arrays: _Arrays) -> Recording:
     def below(rooms: Mapping[str, str]) -> dict[str, dict[str, np.ndarray]]:
         return {
@@ -163,7 +176,7 @@ def _recording(path: str, header: dict[str, Any], arrays: _Arrays) -> Recording:
 
     trajectory = None
     if _LOSSES in arrays:
-        optimizer = _optimizer(header["optimizer"])
+        optimizer = read_optimizer(header["optimizer"])
         rooms = below(_TRAJECTORY_ROOMS)
         trajectory = RecordedTrajectory(optimizer, losses=arrays[_LOSSES], **rooms)
     return Recording(
@@ -173,12 +186,6 @@ def _recording(path: str, header: dict[str, Any], arrays: _Arrays) -> Recording:
         trajectory=trajectory,
         **below(_ROOMS),
     )
-
-
-def _optimizer(settings: Mapping[str, Any]) -> Optimizer:
-    """Returns the optimizer of a header, of which a later version may say more."""
-    known = {field.name for field in dataclasses.fields(Optimizer)}
-    return Optimizer(**{key: value for key, value in settings.items() if key in known})
 
 
 def _header_checksum(header: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, Sequence
 from slimfix.checkpoint import Checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.network.network import Network, open_network
-from slimfix.network.user_code import import_user_module
+from slimfix.network.user_code import import_user_module, users_code
 from slimfix.scopes import format_near
 
 _EXAMPLE = "package.module:function"
@@ -50,16 +50,13 @@ def open_function(
         inputs = []
         if input_shape:
             inputs.append(tf.placeholder(tf.float32, [None, *input_shape], name="inputs"))
-        try:
+        with users_code(f"{source} fails"):
             result = function(*inputs, **given)
-        except Exception as error:  # It is the user's code.
-            raise UsageError(
-                explain(f"{source} fails", [f"{type(error).__name__}: {error}"])
-            ) from error
-        outputs, default = _read_result(result, source)
-        if tf.global_variables():
-            tf.train.Saver()  # Says in the graph what its variables are called in a checkpoint.
-        meta_graph = tf.train.export_meta_graph(graph=graph)
+        outputs, default = _read_result(result, source, graph)
+        with users_code(f"The graph that {source} leaves cannot be saved"):
+            if tf.global_variables():
+                tf.train.Saver()  # Says in the graph what its variables are called in a checkpoint.
+            meta_graph = tf.train.export_meta_graph(graph=graph)
     opened = open_network(meta_graph, checkpoint, source)
     return dataclasses.replace(opened, outputs=outputs, default_outputs=default)
 
@@ -96,7 +93,8 @@ def _complete(
     input_shape: Sequence[int | None],
 ) -> dict[str, Any]:
     """Returns the keyword arguments, is_training among them where the function knows it."""
-    signature = inspect.signature(function)
+    with users_code(f"{source} does not say which arguments it takes"):
+        signature = inspect.signature(function)
     given = dict(arguments)
     if "is_training" in signature.parameters:
         given.setdefault("is_training", False)
@@ -115,25 +113,28 @@ def _complete(
     return given
 
 
-def _read_result(result: Any, source: str) -> tuple[dict[str, str], tuple[str, ...]]:
+def _read_result(result: Any, source: str, graph: Any) -> tuple[dict[str, str], tuple[str, ...]]:
     """Returns the tensor names of the end points by their names, and those of the outputs."""
     import tensorflow.compat.v1 as tf
 
+    def is_tensor(part: Any) -> bool:  # Sparse and ragged ones are several, of another graph none.
+        return isinstance(part, (tf.Tensor, tf.Variable)) and part.graph is graph
+
     parts = list(result) if isinstance(result, (tuple, list)) else [result]
-    outputs = [part for part in parts if tf.is_tensor(part)]
+    outputs = [part for part in parts if is_tensor(part)]
     named = {
         str(name): tensor.name
         for part in parts
         if isinstance(part, dict)
         for name, tensor in part.items()
-        if tf.is_tensor(tensor)
+        if is_tensor(tensor)
     }
     default = tuple(tensor.name for tensor in outputs) or tuple(named.values())
     if not default:
         raise UsageError(
             explain(
-                f"{source} returns no tensor",
-                [f"it returned {type(result).__name__}"],
+                f"{source} returns no tensor of the graph that it was called in",
+                [f"it returned {', '.join(type(part).__name__ for part in parts) or 'nothing'}"],
                 fix="let it return the output, or the output and a dict of end points.",
             )
         )

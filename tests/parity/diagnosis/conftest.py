@@ -7,8 +7,9 @@ import pytest
 
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
-from slimfix.parity import diff_parity, keras_side, read_recording
+from slimfix.parity import diff_parity, read_recording
 from slimfix.parity.diagnosis import diagnose_layer
+from slimfix.parity.keras_file import load_keras_file
 
 DIGITS = "tests/golden/digits/good/"
 
@@ -75,7 +76,7 @@ def diagnose(tmp_path):
         path = str(tmp_path / "faulty.keras")
         run_eagerly(model.save, path)
         row = diff_parity(path, case.migration).first_difference
-        loaded = run_eagerly(keras_side.load_model, path)
+        loaded = run_eagerly(load_keras_file, path)
         before = run_eagerly(loaded.get_weights)
         diagnosis = diagnose_layer(loaded, case.migration, case.feeds, case.inputs, row)
         after = run_eagerly(loaded.get_weights)
