@@ -11,11 +11,12 @@ import pytest
 PACKAGE = pathlib.Path("slimfix")
 
 # What each room may import from slimfix, besides itself. docs/architecture.md draws it.
-BASE = {"errors", "names", "paths", "__init__"}
+BASE = {"errors", "names", "dtypes", "paths", "__init__"}
 ALLOWED = {
     "__init__": {"errors"},
     "errors": set(),
     "names": set(),
+    "dtypes": set(),
     "paths": {"errors", "__init__"},
     "scopes": {"errors", "names", "__init__"},
     "progress": set(),
@@ -59,6 +60,7 @@ LEGACY = {
     "__init__",
     "errors",
     "names",
+    "dtypes",
     "scopes",
     "paths",
     "progress",

@@ -10,7 +10,7 @@ import dataclasses
 from typing import Iterable
 
 from slimfix import names
-from slimfix.graphdef.dtypes import BOOL
+from slimfix.dtypes import BOOL
 from slimfix.graphdef.view import GraphView, Node
 
 _ENTRANCES = ("Switch", "RefSwitch", "Enter", "RefEnter")

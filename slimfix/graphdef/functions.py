@@ -11,7 +11,7 @@ import dataclasses
 from typing import Any, Iterable, Mapping, Sequence
 
 from slimfix import names
-from slimfix.graphdef.dtypes import BOOL
+from slimfix.dtypes import BOOL
 from slimfix.graphdef.function_faults import CONDITIONALS, LOOPS, functions_run_by
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.protos import AttrValue

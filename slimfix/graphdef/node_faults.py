@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Iterator, Mapping, Pattern, Sequence
 
-from slimfix.graphdef.dtypes import is_known
+from slimfix.dtypes import is_known
 from slimfix.graphdef.op_table import RULES, OpRule
 from slimfix.graphdef.tensors import find_fault
 

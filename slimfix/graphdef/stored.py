@@ -7,8 +7,8 @@ from typing import Any, Iterable, Sequence
 
 import numpy as np
 
+from slimfix.dtypes import dtype_name
 from slimfix.errors import CheckpointError
-from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.meta import read_variables
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from slimfix.graphdef import dtypes
+from slimfix import dtypes
 
 # TensorFlow takes no graph of 2 GB or more, so nobody wrote a larger constant out.
 MOST_BYTES = 2**31 - 1
@@ -39,7 +39,7 @@ def read_tensor(proto: Any) -> np.ndarray:
     fault = find_fault(proto)
     if fault:
         raise ValueError(fault)
-    shape, dtype = _shape(proto), dtypes.numpy_dtype(proto.dtype)
+    shape, dtype = _shape(proto), _numpy_dtype(proto.dtype)
     if proto.tensor_content:
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
     stored = _read_stored(proto, dtype)
@@ -59,7 +59,7 @@ def find_fault(proto: Any) -> str | None:
     can be.
     """
     try:
-        dtype = dtypes.numpy_dtype(proto.dtype)
+        dtype = _numpy_dtype(proto.dtype)
     except ValueError as error:
         return str(error)
     shape = _shape(proto)
@@ -119,3 +119,9 @@ def _read_stored(proto: Any, dtype: np.dtype) -> np.ndarray:
     if dtype.kind in "iu":
         return np.array(field, np.int64 if dtype.kind == "i" else np.uint64).astype(dtype)
     return np.array(field, dtype)
+
+
+def _numpy_dtype(number: int) -> np.dtype:
+    if dtypes.is_ref(number):
+        raise ValueError("a ref has no value that a file could hold")
+    return dtypes.numpy_dtype(dtypes.dtype_name(number))

@@ -11,8 +11,8 @@ import numpy as np
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
+from slimfix.dtypes import dtype_name
 from slimfix.graphdef.batch_norm import BatchNormLayer
-from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
 from slimfix.migration.account import VariableFate, account_for

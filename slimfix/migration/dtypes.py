@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slimfix.graphdef.dtypes import BOOL
+from slimfix.dtypes import BOOL
 from slimfix.graphdef.view import Node
 
 FLOAT32 = 1  # tensorflow/core/framework/types.proto

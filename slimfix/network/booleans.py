@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slimfix import names
-from slimfix.graphdef.dtypes import BOOL
+from slimfix.dtypes import BOOL
 from slimfix.graphdef.view import Node
 
 

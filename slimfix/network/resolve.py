@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Callable, Mapping, Sequence
 
 from slimfix import names
+from slimfix.dtypes import BOOL
 from slimfix.graphdef.control_flow import is_switch
-from slimfix.graphdef.dtypes import BOOL
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.network.forward_pass import Pass, list_nodes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from slimfix import names
+from slimfix.dtypes import dtype_name
 from slimfix.errors import UsageError, count, explain
-from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView, Node
 
 _BATCHES_FIX = (

@@ -8,8 +8,8 @@ from typing import Callable, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
+from slimfix.dtypes import dtype_name
 from slimfix.errors import UsageError, count, explain
-from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.view import GraphView
 from slimfix.network.input_types import read_input_type
 from slimfix.numpy_files import UnreadableError, read_numpy_file

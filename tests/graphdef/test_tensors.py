@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from slimfix.dtypes import dtype_name
 from slimfix.graphdef import protos
-from slimfix.graphdef.dtypes import dtype_name
 from slimfix.graphdef.tensors import find_fault, read_tensor
 
 
