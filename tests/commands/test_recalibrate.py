@@ -77,8 +77,8 @@ def test_help_names_every_flag(slimfix):
     code, out, err = slimfix("--help")
     assert (code, err) == (0, "")
     assert re.findall(r"^  --(\w+)$", out, re.MULTILINE) == [
-        "batch_size", "checkpoint", "data", "help", "meta", "method", "output", "outputs",
-        "scopes", "test_data",
+        "allow_ops", "batch_size", "checkpoint", "data", "help", "meta", "method", "output",
+        "outputs", "scopes", "test_data",
     ]  # fmt: skip
 
 

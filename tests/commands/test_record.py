@@ -123,9 +123,9 @@ def test_help_names_every_flag(slimfix):
     assert (code, err) == (0, "")
     assert out.startswith("Write down what a TensorFlow 1 network computes")
     assert re.findall(r"^  --(\w+)$", out, re.MULTILINE) == [
-        "batch_size", "checkpoint", "data", "frozen_graph", "help", "input_shape", "inputs",
-        "learning_rate", "levels", "meta", "network", "network_kwargs", "optimizer", "output",
-        "outputs", "overwrite", "saved_model", "steps", "values",
+        "allow_ops", "batch_size", "checkpoint", "data", "frozen_graph", "help", "input_shape",
+        "inputs", "learning_rate", "levels", "meta", "network", "network_kwargs", "optimizer",
+        "output", "outputs", "overwrite", "saved_model", "steps", "values",
     ]  # fmt: skip
 
 

@@ -66,9 +66,9 @@ def test_what_is_fed_comes_from_placeholders(graph):
 def test_a_print_hands_on(graph, capfd):
     import tensorflow.compat.v1 as tf
 
-    x = tf.constant([2.5, 0.5], name="x")
+    x, text = tf.constant([2.5, 0.5], name="x"), tf.constant("loud")
     with tf.control_dependencies([tf.no_op("first")]):
-        tf.Print(x, [x, tf.constant("loud", name="text")], name="y")
+        tf.Print(x, [x, text], name="y")
     part = pruned(graph.as_graph_def(), "y")
     y = next(node for node in part.node if node.name == "y")
     assert (y.op, list(y.input), list(y.attr)) == ("Identity", ["x", "^first"], ["T"])

@@ -3,14 +3,12 @@
 import resource
 import sys
 
-import numpy as np
 import pytest
 
 import slimfix
 from slimfix import slim
 from slimfix.errors import UnsafeGraphError
 from slimfix.graphdef.meta import read_meta
-from slimfix.migration import convert
 
 
 def tiled(tf):
@@ -74,6 +72,8 @@ def runs(prefix, tmp_path):
     """Both, where there is Keras 3; the migration needs Python 3.10."""
     yield lambda: slimfix.record(prefix, str(tmp_path / "r.npz"), inputs="x", outputs="end")
     if sys.version_info >= (3, 10):
+        from slimfix.migration import convert
+
         yield lambda: convert(prefix, inputs=["x:0"], outputs=["end:0"])
 
 
@@ -98,12 +98,16 @@ def test_a_large_constant_that_decides_a_shape(graph, saved, tmp_path):
     assert peak() - before < 1.5
 
 
-def test_what_networks_compute_from_constants_is_computed(graph, saved):
-    """256 by 256 numbers, from a few."""
+def test_a_large_tensor_of_the_size_of_the_input(graph, saved, tmp_path):
+    """It is no constant; and nothing runs that would make it."""
     import tensorflow.compat.v1 as tf
 
-    if sys.version_info < (3, 10):
-        pytest.skip("the migration does not run here")
-    network(tf, tf.reduce_mean(tf.tile(tf.constant([[0.5, 0.25]]), [256, 128])))
-    migration = convert(saved(), inputs=["x:0"], outputs=["end:0"])
-    np.testing.assert_array_equal(migration.function.constants["Mean:0"], np.float32(0.375))
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    many = tf.fill([tf.shape(x)[0], tf.shape(x)[1] * 10**8], 0.5)
+    tf.identity(slim.fully_connected(x, 3, scope="fc") + many[:1, :3], "end")
+    before = peak()
+    with pytest.raises(UnsafeGraphError) as error:
+        slimfix.record(saved(), str(tmp_path / "r.npz"), inputs="x", outputs="end")
+    assert "1 tensor of the network would be larger than any" in str(error.value)
+    assert "\n  Fill 'Fill:0': 4,800,000,000 numbers\n" in str(error.value)
+    assert peak() - before < 1.5
