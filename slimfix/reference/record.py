@@ -136,12 +136,12 @@ def record_network(
     _check(levels, steps=steps, batch_size=batch_size, batches=batches)
     checked = check_network(source, inputs, outputs, values)
     opened, reading, weights = checked.network, checked.reading, checked.weights
-    shapes = {tensor: read_input_type(opened.view, tensor) for tensor in reading.signature.inputs}
-    import_function(reading.resolved, weights, shapes)  # It refuses constants without measure.
     trained = _trained(opened, reading, weights)
     reason = why_not_trained(opened.meta_graph, find_layers(trained), reading.variables)
     levels = levels or (LEVELS[:1] if reason else LEVELS[:3])
     check_trains(reason, [level for level in LEVELS[1:] if level in levels])
+    shapes = {tensor: read_input_type(opened.view, tensor) for tensor in reading.signature.inputs}
+    import_function(reading.resolved, weights, shapes)  # It refuses constants without measure.
     feeds = _find_feeds(trained, reading, data, batch_size, batches)
     found = _run_levels(trained, reading, weights, feeds, levels)
     trajectory = None
