@@ -7,8 +7,10 @@ from typing import Any, Sequence
 
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _WHERE = re.compile(
-    r"Graph execution error:$|Detected at node |<stack traces unavailable>|\[\[|Original stack"
+    r"Graph execution error:$|Detected at node |<stack traces|\[\[|Original stack|Node: |File \""
+    r"|\d+ root error|Errors may have|Input Source operations"
 )
+_FRAME = re.compile(r"^\(\d+\)\s+[\w ]+: ")  # Of several root errors: '(0) Invalid argument: '.
 _TRACE = re.compile(r"Detected at node .*?^Node: [^\n]*$", re.DOTALL | re.MULTILINE)
 _LONGEST = 400  # Characters of what others say; they print whole models.
 
@@ -148,15 +150,15 @@ def reason(error: BaseException) -> str:
     except Exception:  # It is anybody's class.
         text = ""
     text = _TRACE.sub("", _COLOUR.sub("", text))
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [_FRAME.sub("", line.strip()) for line in text.splitlines()]
     lines = [line for line in lines if line and not _WHERE.match(line)] or [text.strip()]
     said = lines[:1]
     while said[-1].endswith(":") and len(said) < len(lines):
         said.append(lines[len(said)])
     # Keras prints whole configurations before what went wrong in them.
     said += [line for line in lines[len(said) :] if line.startswith("Exception encountered:")][:1]
-    printable = "".join(each if each.isprintable() else " " for each in " ".join(said))
-    if len(printable) > _LONGEST:
-        printable = printable[:_LONGEST] + " ..."
+    sentence = "".join(each if each.isprintable() else " " for each in " ".join(said))
+    if len(sentence) > _LONGEST:
+        sentence = sentence[:_LONGEST] + " ..."
     name = type(error).__name__
-    return f"{name}: {printable}" if printable else name
+    return f"{name}: {sentence}" if sentence else name

@@ -7,14 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError, explain
+from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError, explain, reason
 
-# Lines of TensorFlow's that say nothing of what is wrong.
-_NOISE = re.compile(
-    r"Graph execution error|Detected at node|<stack traces|Node: |\d+ root error|Original stack"
-    r"|Errors may have|Input Source operations|\[\[|File \"|$"
-)
-_FRAME = re.compile(r"^\(\d+\)\s+[\w ]+: ")
 _NO_KERNEL = re.compile(r"No OpKernel|No registered|Unimplemented|not implemented|only supports")
 _NODE = re.compile(r"\[\[(?:\{\{)?node ([^\s}]+)")
 _HANDED_ON = ("Identity", "RefIdentity", "Switch", "RefSwitch", "All", "ReadVariableOp")
@@ -36,14 +30,6 @@ def run_session(session: Any, fetches: Any, feeds: Any = None) -> Any:
         raise _explained(error, _operation(session.graph, error)) from error
 
 
-def sentence_of(error: Any) -> str:
-    """Returns the line of a tf.errors.OpError that says what is wrong."""
-    lines = [line.strip() for line in str(error.message or error).splitlines()]
-    lines = [_FRAME.sub("", line) for line in lines]
-    telling = [line for line in lines if not _NOISE.match(line)]
-    return (telling or lines or [type(error).__name__])[0]
-
-
 def _operation(graph: Any, error: Any) -> Any:
     """Returns the tf.Operation that failed, None where it is not known.
 
@@ -59,7 +45,7 @@ def _operation(graph: Any, error: Any) -> Any:
 def _explained(error: Any, op: Any) -> SlimfixError:
     import tensorflow.compat.v1 as tf
 
-    sentence = sentence_of(error)
+    sentence = reason(error)
     if isinstance(error, tf.errors.UnimplementedError) or _NO_KERNEL.search(str(error.message)):
         return UnsupportedEnvironmentError(
             explain(

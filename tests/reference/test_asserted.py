@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_said_with_the_condition(graph, saved, tmp_path):
     lines = str(error.value).splitlines()
     assert lines[0].startswith("The network does not take these inputs: TensorFlow stops at Assert")
     assert "range" in lines[0]
-    assert lines[1].startswith("  assertion failed: [out of range]")
+    assert lines[1].startswith("  InvalidArgumentError: assertion failed: [out of range]")
     assert lines[2].startswith("  it wants LessEqual(Sum(Square('x'")
     assert lines[2].endswith("0.001)")
     assert "--data" in lines[-1] and "--recording" in lines[-1]
@@ -123,5 +123,5 @@ def test_other_refusals_of_tensorflow_are_said_in_its_words(graph, saved, tmp_pa
         slimfix.record(saved(), str(tmp_path / "r.npz"), inputs="x", outputs="end")
     text = str(error.value)
     assert "TensorFlow stops at Gather" in text
-    assert "\n  indices[" in text and "is not in [0, 7)" in text
+    assert "\n  InvalidArgumentError: indices[" in text and "is not in [0, 7)" in text
     assert "Graph execution error" not in text
