@@ -15,7 +15,7 @@ STRING, BOOL = 7, 10
 _REF = 100  # Of a ref variable's own type: DT_FLOAT_REF is 101.
 _QUANTIZED = {11: "qint8", 12: "quint8", 13: "qint32", 15: "qint16", 16: "quint16"}
 # NumPy has these from ml_dtypes only.
-_ML = {
+FROM_ML_DTYPES = {
     **{14: "bfloat16", 24: "float8_e5m2", 25: "float8_e4m3fn", 26: "float8_e4m3fnuz"},
     **{27: "float8_e4m3b11fnuz", 28: "float8_e5m2fnuz", 29: "int4", 30: "uint4"},
     **{31: "int2", 32: "uint2", 33: "float4_e2m1fn"},
@@ -25,10 +25,8 @@ _NAMES = {
     **{8: "complex64", 9: "int64", 10: "bool", 17: "uint16", 18: "complex128", 19: "float16"},
     **{20: "resource", 21: "variant", 22: "uint32", 23: "uint64"},
     **_QUANTIZED,
-    **_ML,
+    **FROM_ML_DTYPES,
 }
-
-OF_ML = frozenset(_ML.values())
 
 
 def is_known(number: int) -> bool:
@@ -60,7 +58,7 @@ def numpy_dtype(name: str) -> np.dtype:
     """
     if name == "string":
         return np.dtype(object)
-    if name in OF_ML:
+    if name in FROM_ML_DTYPES.values():
         return _of_ml(name)
     if name in ("resource", "variant"):
         raise ValueError(f"a {name} has no value that a file could hold")

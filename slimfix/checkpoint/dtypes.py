@@ -34,7 +34,13 @@ def dtype_of(number: int) -> DType:
     name = dtypes.dtype_name(number)
     if name in ("string", "resource", "variant"):
         return DType(name, "", 0)
-    numbers = "uint16" if name == "bfloat16" else "uint8" if name in dtypes.OF_ML else ""
+    numbers = (
+        "uint16"
+        if name == "bfloat16"
+        else "uint8"
+        if name in dtypes.FROM_ML_DTYPES.values()
+        else ""
+    )
     numbers = numbers or dtypes.numpy_dtype(name).name
     return DType(name, numbers, np.dtype(numbers).itemsize)
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
-from typing import Any, Iterator, Sequence
+from typing import Any, Callable, Iterator, Sequence
 
 _TENSORFLOW = "tensorflow"
 
@@ -27,29 +27,29 @@ def tensorflow_kept_quiet(errors_only: bool = False) -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     finder = _QuietFinder()
     with contextlib.ExitStack() as stack:
+        if errors_only:
+            finder.when_loaded = lambda: _log_errors_only(stack)
         if _TENSORFLOW in sys.modules:
-            _silence(errors_only, stack)
+            finder.when_loaded()
         else:
-            finder.when_loaded = lambda: _silence(errors_only, stack)
             sys.meta_path.insert(0, finder)
             stack.callback(sys.meta_path.remove, finder)
         yield
 
 
-def _silence(errors_only: bool, stack: contextlib.ExitStack) -> None:
+def _log_errors_only(stack: contextlib.ExitStack) -> None:
     """Sets the verbosity of TensorFlow's Python half until a stack unwinds."""
     import tensorflow.compat.v1 as tf
 
-    if errors_only:
-        stack.callback(tf.logging.set_verbosity, tf.logging.get_verbosity())
-        tf.logging.set_verbosity(tf.logging.ERROR)
+    stack.callback(tf.logging.set_verbosity, tf.logging.get_verbosity())
+    tf.logging.set_verbosity(tf.logging.ERROR)
 
 
 class _QuietFinder(MetaPathFinder):
     """Finds TensorFlow as Python does, but has it loaded with standard error held back."""
 
     def __init__(self) -> None:
-        self.when_loaded: Any = None
+        self.when_loaded: Callable[[], None] = lambda: None
         self._is_looking = False
 
     def find_spec(
