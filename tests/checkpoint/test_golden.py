@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from slimfix import dtypes, read_checkpoint
+from slimfix import dtypes
+from slimfix.checkpoint.reader import read_checkpoint
 from slimfix.checkpoint.table import Table
 
 V2 = sorted(path[: -len(".index")] for path in glob.glob("tests/golden/**/*.index", recursive=True))
