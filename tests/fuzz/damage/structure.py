@@ -11,16 +11,22 @@ _DEEP = ("Identity", "AddN", "Add", "Relu")
 _LENGTHS = (30, 70, 400, 2000)
 
 
-def damage_structure(random: Random, graph: Any) -> str:
+def damage_structure(random: Random, graph: Any, longest: int = 2000) -> str:
     """Changes the structure of a GraphDef; returns how.
 
     A chain whose nodes read one tensor twice has 2**n paths; one of n nodes is n deep.
+
+    Args:
+      random: draws what.
+      graph: GraphDef, which is changed.
+      longest: nodes that a chain has at most.
     """
     way = random.choice(["twice", "twice", "deep", "crowd"])
     if way == "crowd":
         return _copy(random, graph)
     op = random.choice(_TWICE if way == "twice" else _DEEP)
-    return _chain(random, graph, op, random.choice(_LENGTHS if way == "twice" else (400, 2000)))
+    lengths = [each for each in _LENGTHS if each <= longest and (way == "twice" or each > 70)]
+    return _chain(random, graph, op, random.choice(lengths))
 
 
 def _copy(random: Random, graph: Any) -> str:

@@ -52,6 +52,13 @@ def damage_meta(random: Random, net: Net) -> Damage:
     return _damage(random, net, META, tf.MetaGraphDef)
 
 
+def damage_training_meta(random: Random, net: Net) -> Damage:
+    """Damages a graph of which gradients are taken: TensorFlow needs minutes for long chains."""
+    import tensorflow.compat.v1 as tf
+
+    return _damage(random, net, META, tf.MetaGraphDef, longest=400)
+
+
 def damage_frozen(random: Random, net: Net) -> Damage:
     import tensorflow.compat.v1 as tf
 
@@ -71,7 +78,7 @@ def damage_saved_model(random: Random, net: Net) -> Damage:
     return _damage(random, net, _SAVED, saved_model_pb2.SavedModel)
 
 
-def _damage(random: Random, net: Net, path: str, kind: Any) -> Damage:
+def _damage(random: Random, net: Net, path: str, kind: Any, longest: int = 2000) -> Damage:
     """Damages a graph: its bytes, fields or structure, or by another file in its place."""
     way = random.choice(["bytes"] * 4 + ["fields"] * 14 + ["structure"] * 3 + ["swapped"])
     if way == "bytes":
@@ -81,7 +88,7 @@ def _damage(random: Random, net: Net, path: str, kind: Any) -> Damage:
         if way == "fields":
             told = damage_proto(random, message)
         else:
-            told = damage_structure(random, _graph_of(message))
+            told = damage_structure(random, _graph_of(message), longest)
         content = message.SerializeToString()
     else:
         others = {
@@ -131,7 +138,7 @@ FAMILIES = [
         "meta that trains",
         4,
         lambda: [golden("micro/rank4_scale"), golden("forms/placeholder")],
-        damage_meta,
+        damage_training_meta,
         (Call("recalibrate", reading.recalibrate), Call("record all", reading.record_training)),
     ),
     Family("frozen graph", 7, frozen_nets, damage_frozen, reading.NETWORK_CALLS),
