@@ -112,8 +112,7 @@ def test_an_error_of_a_graph_says_which_one():
 
 def test_one_that_says_it_and_one_of_somebody_else_stay_as_they_are():
     with pytest.raises(errors.UsageError) as caught, errors.naming("model.meta"):
-        with errors.naming("model.meta"):
-            raise errors.UsageError("'model.meta' is empty")
+        raise errors.UsageError("'model.meta' is empty")
     assert str(caught.value) == "'model.meta' is empty"
-    with pytest.raises(KeyError, match="^'x'$"), errors.naming("model.meta"):
+    with pytest.raises(KeyError, match=r"^'x'$"), errors.naming("model.meta"):
         raise KeyError("x")

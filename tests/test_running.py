@@ -29,5 +29,5 @@ def test_an_op_without_a_gradient_is_told():
 
 
 def test_what_slimfix_says_itself_stays_as_it_is():
-    with pytest.raises(RecalibrationError, match="^mine$"), building():
+    with pytest.raises(RecalibrationError, match=r"^mine$"), building():
         raise RecalibrationError("mine")
