@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 _COLOUR = re.compile("\x1b\\[[0-9;]*m")
 _WHERE = re.compile(
@@ -137,6 +138,23 @@ def explain(
     if fix:
         lines.append("Fix: " + printable(fix))
     return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def naming(source: str) -> Iterator[None]:
+    """Adds to errors which network they are of, where their text does not say so.
+
+    What looks at a graph in memory does not know where it is from; who read it does.
+
+    Args:
+      source: the path of a graph, or 'package.module:function'.
+    """
+    try:
+        yield
+    except SlimfixError as error:
+        if printable(source) not in str(error):
+            error.args = (f"{error.args[0]}\nNetwork: '{printable(source)}'",)
+        raise
 
 
 def reason(error: BaseException) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from typing import Any
+from typing import Any, Iterator
 
 import numpy as np
 
-from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError, explain, reason
+from slimfix.errors import (
+    MigrationError,
+    SlimfixError,
+    UnsupportedEnvironmentError,
+    UsageError,
+    explain,
+    reason,
+)
 
 _NO_KERNEL = re.compile(r"No OpKernel|No registered|Unimplemented|not implemented|only supports")
 _NODE = re.compile(r"\[\[(?:\{\{)?node ([^\s}]+)")
@@ -29,6 +37,29 @@ def run_session(session: Any, fetches: Any, feeds: Any = None) -> Any:
         return session.run(fetches, feeds)
     except tf.errors.OpError as error:
         raise _explained(error, _operation(session.graph, error)) from error
+
+
+@contextlib.contextmanager
+def building(error_type: type[SlimfixError] = MigrationError) -> Iterator[None]:
+    """Says in a user's words what TensorFlow says of a graph that it does not take.
+
+    For imports of graphs and for gradients, by which it finds that shapes do not fit, or an op has
+    no gradient.
+    """
+    import tensorflow.compat.v1 as tf
+
+    try:
+        yield
+    except (LookupError, ValueError, TypeError, tf.errors.OpError) as error:
+        raise error_type(
+            explain(
+                f"TensorFlow {tf.__version__} refuses the graph",
+                [reason(error)],
+                cause="attributes or shapes of its ops do not go together, as after an edit of the "
+                "file; or the op is not in this TensorFlow.",
+                fix="save the graph again with the TensorFlow that it was built with.",
+            )
+        ) from error
 
 
 def _operation(graph: Any, error: Any) -> Any:

@@ -100,3 +100,19 @@ Exception encountered: \x1b[1mInvalid value for `units`\x1b[0m"""
 )
 def test_a_reason_is_the_sentence_that_says_what_went_wrong(error, text):
     assert reason(error) == text
+
+
+def test_an_error_of_a_graph_says_which_one():
+    with pytest.raises(errors.UsageError) as caught, errors.naming("runs/model\x1b.meta"):
+        raise errors.UsageError(errors.explain("No input found", ["'x:0'"], fix="Name it."))
+    assert str(caught.value) == (
+        "No input found:\n  'x:0'\nFix: Name it.\nNetwork: 'runs/model\\x1b.meta'"
+    )
+
+
+def test_one_that_says_it_and_one_of_somebody_else_stay_as_they_are():
+    with pytest.raises(errors.UsageError) as caught, errors.naming("model.meta"):
+        raise errors.UsageError("'model.meta' is empty")
+    assert str(caught.value) == "'model.meta' is empty"
+    with pytest.raises(KeyError, match=r"^'x'$"), errors.naming("model.meta"):
+        raise KeyError("x")

@@ -10,6 +10,7 @@ from slimfix.errors import MigrationError, count, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.migration.function import Function
 from slimfix.migration.records import ModelPlan
+from slimfix.migration.registry import list_users_converters
 from slimfix.network.weights import Weights
 
 
@@ -76,14 +77,7 @@ def account_for(
     read = {weights.stored_name(name) for name in function.variables.values()}
     lost = sorted(name for name in read if not holders[name])
     if lost:
-        raise MigrationError(
-            explain(
-                f"{count(len(lost), 'variable')} that the network reads would be lost",
-                [f"'{name}'" for name in lost],
-                cause="a converter of slimfix forgot them.",
-                fix="report it, with the graph.",
-            )
-        )
+        raise _lost_error(lost)
     extras = {name for layer in layers for name in layer.extras if name in weights}
     training_only = {weights.stored_name(name) for name in extras}
     migrated = [name for name in variables if holders[name]]
@@ -103,3 +97,13 @@ def account_for(
             VariableFate(name, spec.shape, spec.dtype, role.value, tuple(holders[name]), reason)
         )
     return tuple(fates)
+
+
+def _lost_error(lost: Sequence[str]) -> MigrationError:
+    users = [f"'{name}'" for name in list_users_converters()]
+    cause, fix = "a converter of slimfix forgot them.", "report it, with the graph."
+    if users:
+        cause = f"a converter of yours forgot them: {' or '.join(users)}."
+        fix = "hand their weights to planner.layer() (docs/converters.md)."
+    headline = f"{count(len(lost), 'variable')} that the network reads would be lost"
+    return MigrationError(explain(headline, [f"'{name}'" for name in lost], cause, fix))

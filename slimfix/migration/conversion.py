@@ -12,6 +12,7 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.dtypes import dtype_name
+from slimfix.errors import naming
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.view import GraphView
 from slimfix.migration import converters as _fill_the_registry  # noqa: F401
@@ -88,8 +89,9 @@ def convert(
     """
     where = Source(source) if isinstance(source, str) else source
     planned = plan_migration(check_network(where, inputs, outputs, values), exact_batch_norm)
-    model = run_eagerly(build_model, planned.plan, _model_name(planned.checkpoint.prefix))
-    run_eagerly(load_weights, model, planned.plan, planned.read)
+    with naming(planned.meta):
+        model = run_eagerly(build_model, planned.plan, _model_name(planned.checkpoint.prefix))
+        run_eagerly(load_weights, model, planned.plan, planned.read)
     return dataclasses.replace(planned, model=model)
 
 
@@ -106,6 +108,11 @@ def plan_migration(checked: CheckedNetwork, exact_batch_norm: bool = False) -> M
       CheckpointMismatchError: statistics were never trained.
       UnsupportedOpError: ops without a converter.
     """
+    with naming(checked.network.source):
+        return _plan(checked, exact_batch_norm)
+
+
+def _plan(checked: CheckedNetwork, exact_batch_norm: bool) -> Migration:
     network, reading, weights = checked.network, checked.reading, checked.weights
     view, meta_graph, opened = network.view, network.meta_graph, network.checkpoint
     signature, resolved, read = reading.signature, reading.resolved, reading.variables

@@ -31,6 +31,15 @@ def converts_first(*ops: str) -> Callable[[Converter], Converter]:
     return lambda converter: _register(_OF_USERS, ops, converter)
 
 
+def list_users_converters() -> list[str]:
+    """Returns the converters of the user's, as 'module:function', sorted."""
+    return sorted({_named(each) for found in _OF_USERS.values() for each in found})
+
+
+def _named(converter: Converter) -> str:
+    return f"{converter.__module__}:{getattr(converter, '__name__', type(converter).__name__)}"
+
+
 def _register(
     registry: dict[str, list[Converter]], ops: tuple[str, ...], converter: Converter
 ) -> Converter:
@@ -56,8 +65,7 @@ def convert(planner: Planner, node: Node) -> LayerRecord | None:
 
 
 def _ask_users(converter: Converter, planner: Planner, node: Node) -> LayerRecord | None:
-    named = getattr(converter, "__name__", type(converter).__name__)
-    asked = f"Converter '{converter.__module__}:{named}', asked about {node.op} '{node.name}',"
+    asked = f"Converter '{_named(converter)}', asked about {node.op} '{node.name}',"
     with users_code(f"{asked} fails"):
         record = converter(planner, node)
     wrong = [] if record is None else find_faults(record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Sequence
 
+from slimfix.errors import naming
 from slimfix.network.checks import check_inference
 from slimfix.network.network import Network
 from slimfix.network.reading import Reading, read_network
@@ -52,8 +53,9 @@ def check_network(
     """
     network = source.open()
     reading = read_network(network, inputs, outputs)
-    raw = find_weights(network.view, reading.joined, network.checkpoint)
-    weights, notes = choose_values(raw, reading.variables, values)
-    check_variables(network.view, reading.variables, weights)
-    check_inference(reading.resolved)
+    with naming(network.source):
+        raw = find_weights(network.view, reading.joined, network.checkpoint)
+        weights, notes = choose_values(raw, reading.variables, values)
+        check_variables(network.view, reading.variables, weights)
+        check_inference(reading.resolved)
     return CheckedNetwork(network, reading, weights, tuple(notes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Mapping, Sequence
 
+from slimfix.errors import naming
 from slimfix.graphdef.batch_norm import BatchNormLayer, find_batch_norm_layers
 from slimfix.graphdef.partitioned import find_joined
 from slimfix.graphdef.side_effects import refuse_side_effects
@@ -53,6 +54,11 @@ def read_network(
       UnsupportedOpError: data decides what is computed.
       UnsafeGraphError: the outputs need ops that do more than compute.
     """
+    with naming(network.source):
+        return _read(network, inputs, outputs)
+
+
+def _read(network: Network, inputs: str | Sequence[str], outputs: str | Sequence[str]) -> Reading:
     view = network.view
     signature = find_signature(
         view,

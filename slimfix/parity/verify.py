@@ -11,7 +11,7 @@ from typing import Any, Collection, Sequence
 import numpy as np
 
 import slimfix
-from slimfix.errors import UsageError, explain
+from slimfix.errors import UsageError, explain, naming
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity import keras_side
@@ -99,7 +99,8 @@ def diff_parity(
         model = run_eagerly(load_keras_file, os.fspath(model))
     drawn = random.getstate()  # Keras draws seeds for copies of dropouts.
     try:
-        result: ParityResult = run_eagerly(_diff, model, migration, request)
+        with naming(migration.meta):
+            result: ParityResult = run_eagerly(_diff, model, migration, request)
     finally:
         random.setstate(drawn)
     return result

@@ -12,7 +12,7 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint import Checkpoint, as_prefix, read_checkpoint
 from slimfix.checkpoint.writer import check_prefix_is_free, new_checkpoint, write_checkpoint
-from slimfix.errors import CheckpointMismatchError, UsageError, explain
+from slimfix.errors import CheckpointMismatchError, UsageError, explain, naming
 from slimfix.graph.layers import view_graph
 from slimfix.graphdef.meta import read_meta
 from slimfix.graphdef.variables import trace_variable
@@ -119,6 +119,35 @@ def recalibrate_checkpoint(
         raise UsageError("test_data and outputs go together: give both or neither")
     old = read_checkpoint(as_prefix(checkpoint))
     meta = old.prefix + ".meta" if meta is None else as_path(meta, "meta file")
+    with naming(meta):
+        return _recalibrate(
+            old,
+            output,
+            data,
+            meta,
+            batch_size,
+            method,
+            scopes,
+            test_data,
+            outputs,
+            [allow_ops] if isinstance(allow_ops, str) else allow_ops,
+            progress,
+        )
+
+
+def _recalibrate(
+    old: Checkpoint,
+    output: str,
+    data: Mapping[str, np.ndarray],
+    meta: str,
+    batch_size: int,
+    method: str,
+    scopes: str | Sequence[str] | None,
+    test_data: Mapping[str, np.ndarray] | None,
+    outputs: str | None,
+    allow_ops: Sequence[str],
+    progress: bool | None,
+) -> CheckpointRecalibration:
     meta_graph = read_meta(meta)
     view = view_graph(meta_graph)
     plan = plan_recalibration(view, method, scopes)
@@ -137,7 +166,7 @@ def recalibrate_checkpoint(
         checkpoint=old,
         free=[*written, *(name for name in switches if name)],
         fed=_always_fed(batches, exam),
-        allow_ops=[allow_ops] if isinstance(allow_ops, str) else allow_ops,
+        allow_ops=allow_ops,
     ) as (session, keys):
         before = take_exam(session, plain, exam) if exam else None
         held = [name for name in plan.statistics if name in keys]

@@ -9,7 +9,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
-from slimfix.errors import CheckpointMismatchError, explain
+from slimfix.errors import CheckpointMismatchError, RecalibrationError, explain
 from slimfix.graphdef.protos import add_node, as_tensorflow
 from slimfix.graphdef.pruning import prune
 from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
@@ -17,7 +17,7 @@ from slimfix.graphdef.side_effects import refuse_side_effects_in
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.recalibration.variables import assign_variables, find_assignments
-from slimfix.running import run_session
+from slimfix.running import building, run_session
 from slimfix.scopes import format_near
 
 _WAY_OUT = "feed a tensor behind these nodes with data (--data)"
@@ -63,7 +63,7 @@ def open_session(
     _add_assignments(pruned, (assignments[name] for name in values))
     refuse_side_effects_in(pruned, allow_ops, _WAY_OUT)
     graph = tf.Graph()
-    with graph.as_default():
+    with graph.as_default(), building(RecalibrationError):
         tf.import_graph_def(as_tensorflow(pruned), name="")
     with tf.Session(graph=graph) as session:
         run_session(session, [graph.get_operation_by_name(name) for name in initial])

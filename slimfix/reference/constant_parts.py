@@ -10,6 +10,7 @@ from slimfix import names
 from slimfix.graphdef.view import Node
 from slimfix.reference import plain_graph
 from slimfix.reference.nodes import output, with_attrs
+from slimfix.running import building
 
 
 def keep_constant_parts(
@@ -88,5 +89,7 @@ def _import(nodes: Iterable[Node]) -> Any:
     small = (plain_graph.placeholder(n) if plain_graph.is_stored(n) else n for n in free)
     graph = tf.Graph()
     with graph.as_default():
-        tf.import_graph_def(plain_graph.to_graph_def(small, float64=False), name="")
+        small_def = plain_graph.to_graph_def(small, float64=False)
+        with building():
+            tf.import_graph_def(small_def, name="")
     return graph

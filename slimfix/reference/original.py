@@ -16,11 +16,11 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.errors import UnsafeGraphError, count, explain
+from slimfix.errors import MigrationError, UnsafeGraphError, count, explain
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.reference import plain_graph
 from slimfix.reference.rewriting import last_name, rewrite
-from slimfix.running import run_session
+from slimfix.running import building, run_session
 
 _ABSURD = 2**30  # Numbers in one tensor.
 
@@ -37,7 +37,7 @@ def graph_takes(
     """
     try:
         Original(view, read, feeds, fetches, float64=False)
-    except ValueError:
+    except MigrationError:
         return False
     return True
 
@@ -68,7 +68,7 @@ class Original:
             that are in training mode whatever the switches are taken in inference mode, and
             dropout left out (see `modes`).
         Raises:
-          ValueError: the graph refuses inputs of these shapes.
+          MigrationError: the graph refuses inputs of these shapes.
           UnsafeGraphError: it would do more than compute, or fill the memory.
         """
         import tensorflow.compat.v1 as tf
@@ -81,7 +81,9 @@ class Original:
         self._graph = tf.Graph()
         plain = (self._stored_as_placeholder(node) for node in self._nodes.values())
         with self._graph.as_default():
-            tf.import_graph_def(plain_graph.to_graph_def(plain, float64), name="")
+            plain_def = plain_graph.to_graph_def(plain, float64)
+            with building():
+                tf.import_graph_def(plain_def, name="")
         _refuse_absurd(self._graph)
 
     def size(self, tensor: str) -> int | None:

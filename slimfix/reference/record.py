@@ -9,8 +9,8 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 import slimfix
-from slimfix.errors import UsageError, explain
-from slimfix.network.checked import check_network
+from slimfix.errors import UsageError, explain, naming
+from slimfix.network.checked import CheckedNetwork, check_network
 from slimfix.network.checks import check_fed
 from slimfix.network.importing import check_constants
 from slimfix.network.network import Network
@@ -134,6 +134,23 @@ def record_network(
     check_new_file(path, overwrite)
     _check(levels, steps=steps, batch_size=batch_size, batches=batches)
     checked = check_network(source, inputs, outputs, values)
+    with naming(checked.network.source):
+        found = _record(checked, data, levels, optimizer, steps, batch_size, batches, progress)
+    write_recording(Recording(path=path, versions=_versions(), **found), overwrite)
+    return read_recording(path)
+
+
+def _record(
+    checked: CheckedNetwork,
+    data: np.ndarray | Data | None,
+    levels: Sequence[str],
+    optimizer: Optimizer,
+    steps: int,
+    batch_size: int,
+    batches: int,
+    progress: bool | None,
+) -> dict[str, Any]:
+    """Returns what a `Recording` holds of a network."""
     opened, reading, weights = checked.network, checked.reading, checked.weights
     trained = _trained(opened, reading, weights)
     reason = why_not_trained(opened.meta_graph, find_layers(trained), reading.variables)
@@ -141,22 +158,12 @@ def record_network(
     check_trains(reason, [level for level in LEVELS[1:] if level in levels])
     check_constants(reading.resolved)
     feeds = _find_feeds(trained, reading, data, batch_size, batches)
-    found = _run_levels(trained, reading, weights, feeds, levels)
+    found: dict[str, Any] = dict(_run_levels(trained, reading, weights, feeds, levels))
     trajectory = None
     if "L4" in levels:
         trajectory = take_steps(trained, feeds.batches, optimizer, steps, progress)
-    write_recording(
-        Recording(
-            path=path,
-            versions=_versions(),
-            switches=reading.resolved.switches,
-            inputs=feeds.inputs,
-            trajectory=trajectory,
-            **found,
-        ),
-        overwrite,
-    )
-    return read_recording(path)
+    more = {"switches": reading.resolved.switches, "inputs": feeds.inputs}
+    return {**found, **more, "trajectory": trajectory}
 
 
 def _run_levels(

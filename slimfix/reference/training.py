@@ -23,7 +23,7 @@ from slimfix.reference.trained_network import (
     find_penalties,
     find_updates,
 )
-from slimfix.running import run_session
+from slimfix.running import building, run_session
 
 _SHIFT_SEED = 20150321
 
@@ -71,11 +71,10 @@ class TrainingGraph:
             self._variables = {name: self._variable(stored[name]) for name in weights}
             reads = {name: variable.read_value() for name, variable in self._variables.items()}
             plain = [plain_graph.placeholder(n) if n.name in stored else n for n in nodes.values()]
-            tf.import_graph_def(
-                plain_graph.to_graph_def(plain, float64),
-                {f"{name}:0": read for name, read in reads.items()},
-                name="",
-            )
+            plain_def = plain_graph.to_graph_def(plain, float64)
+            with building():
+                known = {f"{name}:0": read for name, read in reads.items()}
+                tf.import_graph_def(plain_def, known, name="")
             self._updates = [self.graph.get_operation_by_name(name) for name in updates]
             self._outputs = [self.tensor(tensor) for tensor in network.outputs]
             self._build_gradients(reads, [self.tensor(tensor) for tensor in penalties], optimizer)
@@ -242,7 +241,10 @@ def _gradients(ends: Sequence[Any], sources: Sequence[Any], cotangents: Any) -> 
     """Returns dense gradients; zeros where an end does not depend on a source."""
     import tensorflow.compat.v1 as tf
 
-    found = tf.gradients(ends, sources, cotangents) if ends else [None] * len(sources)
+    found = [None] * len(sources)
+    if ends:
+        with building():
+            found = tf.gradients(ends, sources, cotangents)
     return [
         tf.zeros_like(source) if gradient is None else tf.convert_to_tensor(gradient)
         for gradient, source in zip(found, sources)

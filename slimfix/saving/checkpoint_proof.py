@@ -9,7 +9,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from slimfix.checkpoint import Checkpoint, as_prefix, read_checkpoint
-from slimfix.errors import CheckpointMismatchError, UsageError, explain
+from slimfix.errors import CheckpointMismatchError, UsageError, explain, naming
 from slimfix.graph.layers import view_graph
 from slimfix.graph.live import bare_session, describe, list_variables
 from slimfix.graph.statistics import find_layer_statistics, find_statistics
@@ -65,6 +65,13 @@ def verify_checkpoint(
     """
     prefix = as_prefix(prefix)
     session = bare_session(session)
+    if isinstance(graph, (str, os.PathLike)):
+        with naming(as_path(graph, "meta file")):
+            return _prove(prefix, graph, session)
+    return _prove(prefix, graph, session)
+
+
+def _prove(prefix: str, graph: Any, session: Any) -> CheckpointProof:
     graph = _choose_graph(graph, session)
     checkpoint = read_checkpoint(prefix)
     variables, statistics, roles = _read_graph(graph)

@@ -39,14 +39,16 @@ class Damage:
       seen: whether a checksum or the format guarantees that the damage is seen where it matters: a
         value that differs from the whole file's is then wrong.
       names: texts of which a refusal has to hold one; () for the folder of the case, which begins
-        the path of each of its files. A file that is valid and says something else may be refused
-        by naming a node, a variable or a layer in quotes.
+        the path of each of its files.
+      inside: names that the damaged file holds. A file that is valid and says something else may
+        be refused by naming one of them in quotes.
     """
 
     files: Files
     story: str
     seen: bool
     names: tuple[str, ...] = ()
+    inside: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)

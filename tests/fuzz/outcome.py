@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 import os
+import re
 import traceback
 
-from slimfix.errors import SlimfixError
+from slimfix.errors import SlimfixError, printable
 from tests.fuzz.case import Damage, WrongValue
 
 
@@ -57,8 +58,14 @@ def classify(error: BaseException, damage: Damage, folder: str) -> Column:
         return Column.RAW
     text = str(error)
     names = damage.names or (folder,)
-    named = any(name in text for name in names) or (not damage.seen and "'" in text)
+    named = any(name in text for name in names) or _quotes(text, damage.inside)
     return Column.REFUSED if named else Column.NAMELESS
+
+
+def _quotes(text: str, inside: frozenset[str]) -> bool:
+    """Tells whether a text has one of some names in quotes: 'conv/weights', '^conv', 'conv:0'."""
+    quoted = (re.sub(r"^\^|:\d+$", "", each) for each in re.findall(r"'([^']+)'", text))
+    return not {printable(name) for name in inside}.isdisjoint(quoted)
 
 
 def kind_of(error: BaseException) -> str:

@@ -59,3 +59,22 @@ def test_a_plan_that_keras_cannot_follow_is_told(graph, saved, monkeypatch, targ
         convert(prefix, inputs="x:0", outputs=largest.name)
     assert fault in str(caught.value)
     assert "yours if op_converters has it" in str(caught.value)
+
+
+def test_one_that_forgets_a_variable_is_told(graph, saved, x, monkeypatch):
+    from slimfix import slim
+
+    monkeypatch.setattr(registry, "_OF_USERS", {})
+
+    @converts("Conv2D")
+    def forgetful(planner, node):
+        return planner.layer("layers.ReLU", node.name, node.inputs[:1], node, {})
+
+    net = slim.conv2d(x, 3, [3, 2], activation_fn=None, biases_initializer=None, scope="c")
+    prefix = saved()
+    with pytest.raises(MigrationError) as caught:
+        convert(prefix, outputs=[net.name])
+    text = str(caught.value)
+    assert "would be lost:\n  'c/weights'\n" in text
+    assert f"a converter of yours forgot them: '{__name__}:forgetful'." in text
+    assert f"Network: '{prefix}.meta'" in text

@@ -379,8 +379,8 @@ def test_a_wrong_decay_is_seen():
     golden = Golden("rank2_scale")
     import tensorflow.compat.v1 as tf
 
-    meta_graph = tf.MetaGraphDef()
-    meta_graph.CopyFrom(golden.network.meta_graph)
+    serialized = golden.network.meta_graph.SerializeToString()
+    meta_graph = tf.MetaGraphDef.FromString(serialized)
     wrong = 0
     for node in meta_graph.graph_def.node:
         if node.name.endswith("AssignMovingAvg/decay"):

@@ -8,6 +8,7 @@ from typing import Any, Sequence
 from tests.fuzz.case import Call, Damage, Family, Net
 from tests.fuzz.damage.protos import damage_proto
 from tests.fuzz.damage.raw import damage_bytes
+from tests.fuzz.damage.structure import damage_structure
 from tests.fuzz.families import reading
 from tests.fuzz.families.nets import INDEX, META, golden
 
@@ -51,6 +52,13 @@ def damage_meta(random: Random, net: Net) -> Damage:
     return _damage(random, net, META, tf.MetaGraphDef)
 
 
+def damage_training_meta(random: Random, net: Net) -> Damage:
+    """Damages a graph of which gradients are taken: TensorFlow needs minutes for long chains."""
+    import tensorflow.compat.v1 as tf
+
+    return _damage(random, net, META, tf.MetaGraphDef, longest=400)
+
+
 def damage_frozen(random: Random, net: Net) -> Damage:
     import tensorflow.compat.v1 as tf
 
@@ -70,14 +78,17 @@ def damage_saved_model(random: Random, net: Net) -> Damage:
     return _damage(random, net, _SAVED, saved_model_pb2.SavedModel)
 
 
-def _damage(random: Random, net: Net, path: str, kind: Any) -> Damage:
-    """Damages a graph: its bytes, its fields, or by another file in its place."""
-    way = random.choice(["bytes"] * 4 + ["fields"] * 14 + ["swapped"])
+def _damage(random: Random, net: Net, path: str, kind: Any, longest: int = 2000) -> Damage:
+    """Damages a graph: its bytes, fields or structure, or by another file in its place."""
+    way = random.choice(["bytes"] * 4 + ["fields"] * 14 + ["structure"] * 3 + ["swapped"])
     if way == "bytes":
         content, told = damage_bytes(random, net.files[path])
-    elif way == "fields":
+    elif way in ("fields", "structure"):
         message = kind.FromString(net.files[path])
-        told = damage_proto(random, message)
+        if way == "fields":
+            told = damage_proto(random, message)
+        else:
+            told = damage_structure(random, _graph_of(message), longest)
         content = message.SerializeToString()
     else:
         others = {
@@ -88,7 +99,31 @@ def _damage(random: Random, net: Net, path: str, kind: Any) -> Damage:
         }
         told = random.choice(sorted(others))
         content = others[told]
-    return Damage({**net.files, path: content}, f"{path}: {told}", False)
+    inside = _names_in(content, kind)
+    return Damage({**net.files, path: content}, f"{path}: {told}", False, inside=inside)
+
+
+def _graph_of(message: Any) -> Any:
+    """Returns the GraphDef of a MetaGraphDef, of a SavedModel, or of itself."""
+    holder = message.meta_graphs[0] if hasattr(message, "meta_graphs") else message
+    return getattr(holder, "graph_def", holder)
+
+
+def _names_in(content: bytes, kind: Any) -> frozenset[str]:
+    """Returns the names of nodes and functions, and the scopes of nodes, that a file holds."""
+    from google.protobuf.message import DecodeError
+
+    try:
+        message = kind.FromString(content)
+    except DecodeError:
+        return frozenset()
+    if hasattr(message, "meta_graphs") and not message.meta_graphs:
+        return frozenset()
+    graph = _graph_of(message)
+    nodes = [*graph.node, *(node for each in graph.library.function for node in each.node_def)]
+    parts = [node.name.split("/") for node in nodes]
+    scopes = {"/".join(each[:end]) for each in parts for end in range(1, len(each) + 1)}
+    return frozenset(scopes | {each.signature.name for each in graph.library.function})
 
 
 _META_CALLS = (
@@ -103,7 +138,7 @@ FAMILIES = [
         "meta that trains",
         4,
         lambda: [golden("micro/rank4_scale"), golden("forms/placeholder")],
-        damage_meta,
+        damage_training_meta,
         (Call("recalibrate", reading.recalibrate), Call("record all", reading.record_training)),
     ),
     Family("frozen graph", 7, frozen_nets, damage_frozen, reading.NETWORK_CALLS),

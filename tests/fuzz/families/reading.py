@@ -67,9 +67,10 @@ def read_the_network(folder: str, net: Net) -> None:
 def plan(folder: str, net: Net) -> None:
     """Plans the Keras model of a network."""
     from slimfix.migration import plan_migration
+    from slimfix.network.checked import check_network
     from slimfix.network.sources import Source
 
-    plan_migration(Source(**source_of(folder, net)), **ends_of(net))
+    plan_migration(check_network(Source(**source_of(folder, net)), **ends_of(net)))
 
 
 def migrate(folder: str, net: Net) -> None:

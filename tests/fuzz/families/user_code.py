@@ -214,11 +214,13 @@ def _check_default_graph() -> None:
 def plan_converted(folder: str, net: Net) -> None:
     """Plans a migration with converters of the user's."""
     from slimfix.migration import plan_migration
+    from slimfix.network.checked import check_network
+    from slimfix.network.sources import Source
     from slimfix.network.user_code import import_user_module
 
     def work() -> None:
         import_user_module(_MODULE, "op_converters")
-        plan_migration(os.path.join(folder, PREFIX))
+        plan_migration(check_network(Source(os.path.join(folder, PREFIX))))
 
     _with_module(folder, work)
 
@@ -233,11 +235,12 @@ def migrate_converted(folder: str, net: Net) -> None:
 def plan_network(folder: str, net: Net) -> None:
     """Plans the migration of a network that a function builds."""
     from slimfix.migration import plan_migration
+    from slimfix.network.checked import check_network
     from slimfix.network.sources import Source
 
     prefix = os.path.join(folder, PREFIX)
     source = Source(prefix, network=f"{_MODULE}:network", input_shape=(5, 3, 2))
-    _with_module(folder, lambda: plan_migration(source))
+    _with_module(folder, lambda: plan_migration(check_network(source)))
 
 
 def record_network(folder: str, net: Net) -> None:
