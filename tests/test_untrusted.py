@@ -8,8 +8,10 @@ import pytest
 
 import slimfix
 from slimfix import slim
+from slimfix.checkpoint import read_checkpoint
 from slimfix.errors import ParityError, UnsafeGraphError, UnsupportedOpError
 from slimfix.graphdef import side_effects
+from slimfix.graphdef.meta import read_meta
 
 CALLS = []
 
@@ -232,12 +234,25 @@ def test_an_initial_value_that_the_checkpoint_replaces_does_not_run(graph, saved
     CALLS.clear()
     recalibrate(prefix, tmp_path)
     assert CALLS == []
-    made = slimfix.checkpoint.read_checkpoint(str(tmp_path / "new.ckpt"))
-    np.testing.assert_array_equal(
-        made.read("table"), np.linspace(0.5, 2, 30, dtype=np.float32).reshape(6, 5)
-    )
+    old, new = (read_checkpoint(each) for each in (prefix, str(tmp_path / "new.ckpt")))
+    np.testing.assert_array_equal(new.read("table"), old.read("table"))
 
 
 def test_a_recalibration_says_what_to_feed(harm, tmp_path):
     with pytest.raises(UnsafeGraphError, match=r"Fix: feed a tensor behind .*\(--data\); for a"):
         recalibrate(harm("PyFunc"), tmp_path)
+
+
+def test_an_op_that_tensorflow_does_not_have(graph, saved, tmp_path):
+    """It is trusted, and its library is not loaded."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    tf.identity(slim.fully_connected(tf.nn.relu(x, "own"), 3, scope="fc"), name="end")
+    prefix = saved()
+    meta_graph = read_meta(prefix + ".meta")
+    next(node for node in meta_graph.graph_def.node if node.name == "own").op = "SomeonesOp"
+    with open(prefix + ".meta", "wb") as file:
+        file.write(meta_graph.SerializeToString())
+    with pytest.raises(UnsupportedOpError, match="does not have an op of this graph"):
+        record(prefix, tmp_path, allow_ops="SomeonesOp")

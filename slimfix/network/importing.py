@@ -212,7 +212,7 @@ class FunctionGraph:
                     protos.as_tensorflow(self.pending), known, return_elements=[*own], name=""
                 )
         except (KeyError, ValueError, tf.errors.OpError) as error:
-            raise _import_error(error) from error
+            raise import_error(error) from error
         self._operations.update(zip(own, taken))
         self.pending = protos.GraphDef()
         made = {name: _bytes_made(self._operations[name]) for name in constants}
@@ -261,7 +261,8 @@ def _bytes_made(operation: Any) -> int:
     )
 
 
-def _import_error(error: Exception) -> MigrationError:
+def import_error(error: Exception) -> MigrationError:
+    """Returns in a user's words what TensorFlow says of a graph that it does not import."""
     text = str(error).strip()
     if "not registered" in text:
         return UnsupportedOpError(

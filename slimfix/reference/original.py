@@ -18,6 +18,7 @@ import numpy as np
 from slimfix import names
 from slimfix.errors import MigrationError, UnsafeGraphError, count, explain
 from slimfix.graphdef.view import GraphView, Node
+from slimfix.network.importing import import_error
 from slimfix.reference import plain_graph
 from slimfix.reference.rewriting import last_name, rewrite
 from slimfix.running import building, run_session
@@ -70,6 +71,7 @@ class Original:
         Raises:
           MigrationError: the graph refuses inputs of these shapes.
           UnsafeGraphError: it would do more than compute, or fill the memory.
+          UnsupportedOpError: an op that this TensorFlow does not have.
         """
         import tensorflow.compat.v1 as tf
 
@@ -80,10 +82,12 @@ class Original:
         self._fed = {self._name(tensor): np.asarray(value) for tensor, value in feeds.items()}
         self._graph = tf.Graph()
         plain = (self._stored_as_placeholder(node) for node in self._nodes.values())
-        with self._graph.as_default():
-            plain_def = plain_graph.to_graph_def(plain, float64)
-            with building():
+        plain_def = plain_graph.to_graph_def(plain, float64)
+        with self._graph.as_default(), building():
+            try:
                 tf.import_graph_def(plain_def, name="")
+            except tf.errors.NotFoundError as error:
+                raise import_error(error) from error
         _refuse_absurd(self._graph)
 
     def size(self, tensor: str) -> int | None:
