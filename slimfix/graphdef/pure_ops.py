@@ -179,8 +179,3 @@ HARMLESS_OPS = frozenset(
         *" ".join((_FURTHER_LAYERS, _QUANTIZED, _GRADIENTS)).split(),
     ]
 )
-_CALLS = """
-Case If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile While
-"""
-# They run functions of the graph, whose ops are looked at one by one.
-CALL_OPS = frozenset(_CALLS.split())
