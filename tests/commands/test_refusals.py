@@ -70,7 +70,7 @@ def of_the_source(there):
         (["--checkpoint=nowhere/model"], "No checkpoint at prefix 'nowhere/model'"),
         ([f"--checkpoint={GOOD}.index"], "names one file of a checkpoint, not its prefix"),
         ([f"--checkpoint={there}/lonely"], "No graph file at"),
-        ([f"--checkpoint={there}/damaged"], "damaged.meta' ("),
+        ([f"--checkpoint={there}/damaged"], "damaged.meta' is not a MetaGraphDef"),
         ([f"--checkpoint={GOOD}", "--frozen_graph=x.pb"], "given to read a network from"),
         (["--frozen_graph=nowhere.pb"], "No frozen graph at 'nowhere.pb'"),
         ([f"--saved_model={there}"], "No SavedModel in folder"),
@@ -159,7 +159,7 @@ def test_recalibrate(there):
             [
                 (["--checkpoint=nowhere/model"], "No checkpoint at prefix 'nowhere/model'"),
                 ([f"--checkpoint={there}/lonely"], "No graph file at"),
-                ([f"--checkpoint={there}/damaged"], "damaged.meta' ("),
+                ([f"--checkpoint={there}/damaged"], "damaged.meta' is not a MetaGraphDef"),
                 ([f"--checkpoint={GOOD}", "--scopes=nowhere"], "nowhere"),
                 ([f"--checkpoint={GOOD}", "--test_data=nowhere.npz"], "nowhere.npz"),
                 ([f"--checkpoint={GOOD}", "--outputs=logits"], "go together"),
