@@ -134,7 +134,8 @@ def verify_parity(
         with new_folder(output_dir) as folder:
             write_report(folder, result)
     if not parity.passed:
-        raise parity_error("The model is not the original network.", result, is_ours=False)
+        named = "The model" if path is None else f"The model '{path}'"
+        raise parity_error(f"{named} is not the original network.", result, is_ours=False)
     return result
 
 

@@ -30,7 +30,7 @@ def test_one_that_returns_something_else_is_told(node):
     def careless(planner, node):
         return "keras.layers.ReLU"
 
-    with pytest.raises(UsageError, match="returned str; want a LayerRecord or None"):
+    with pytest.raises(UsageError, match="a str; want a LayerRecord or None"):
         registry.convert(None, node)
 
 
