@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-STRING, BOOL = 7, 10
+FLOAT, STRING, BOOL = 1, 7, 10
+FLOATING = frozenset([FLOAT, 2, 14, 19])  # float64, bfloat16, float16.
 _REF = 100  # Of a ref variable's own type: DT_FLOAT_REF is 101.
 _QUANTIZED = {11: "qint8", 12: "quint8", 13: "qint32", 15: "qint16", 16: "quint16"}
 # NumPy has these from ml_dtypes only.

@@ -7,9 +7,8 @@ from typing import Sequence
 import numpy as np
 
 from slimfix.graphdef.control_flow import enclosing_branch
+from slimfix.graphdef.tensors import MOST_AXES
 from slimfix.graphdef.view import GraphView, Node
-
-_MOST_AXES = 32
 
 
 def plain_float(value: np.floating) -> float:
@@ -49,7 +48,7 @@ def read_sizes(view: GraphView, tensor: str) -> list[int] | None:
     if node.op != "Const":
         return None
     value: np.ndarray = node.attr("value")
-    is_shape = value.ndim == 1 and value.dtype.kind in "iu" and len(value) <= _MOST_AXES
+    is_shape = value.ndim == 1 and value.dtype.kind in "iu" and len(value) <= MOST_AXES
     return value.tolist() if is_shape else None
 
 

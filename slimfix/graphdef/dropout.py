@@ -9,6 +9,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.constants import plain_float, read_scalar, read_sizes
+from slimfix.graphdef.tensors import distinct
 from slimfix.graphdef.view import GraphView, Node
 
 _SAME_TENSOR = ("Identity", "Switch")
@@ -99,7 +100,9 @@ def _through(view: GraphView, tensor: str) -> Node:
 
 def _all_zero(view: GraphView, tensor: str) -> bool:
     node = _through(view, tensor)
-    return node.op == "ZerosLike" or (node.op == "Const" and not np.any(node.attr("value")))
+    return node.op == "ZerosLike" or (
+        node.op == "Const" and not np.any(distinct(node.attr("value")))
+    )
 
 
 def _read_mask(view: GraphView, node: Node) -> _Mask | None:
@@ -136,14 +139,14 @@ def _rate_source(view: GraphView, tensor: str) -> str | None:
 
 def _read_random(view: GraphView, tensor: str) -> str | None:
     """Returns the shape of random numbers from 0 to 1: the op's, or `tf.random_uniform`'s."""
+    neutral = {"Add": 0.0, "AddV2": 0.0, "Mul": 1.0}
     node = _through(view, tensor)
-    for op, neutral in (("Add", 0.0), ("AddV2", 0.0), ("Mul", 1.0)):
-        if node.op == op:
-            values = [read_scalar(view, each) for each in node.inputs]
-            rest = [each for each, value in zip(node.inputs, values) if value is None]
-            if neutral not in values or len(rest) != 1:
-                return None
-            return _read_random(view, rest[0])
+    while node.op in neutral:
+        values = [read_scalar(view, each) for each in node.inputs]
+        rest = [each for each, value in zip(node.inputs, values) if value is None]
+        if neutral[node.op] not in values or len(rest) != 1:
+            return None
+        node = _through(view, rest[0])
     return node.inputs[0] if node.op in _RANDOM else None
 
 

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
+from slimfix.graphdef.calls import (
+    CONDITIONALS,
+    LOOPS,
+    functions_below,
+    functions_run_by,
+    without_recursive,
+)
+from slimfix.graphdef.circles import sources_first
 from slimfix.graphdef.node_faults import IN_FUNCTION, find_node_faults
 
-CONDITIONALS = ("If", "StatelessIf")
-LOOPS = ("While", "StatelessWhile")
-# By op, the attributes that name the functions which it runs.
-_RUNS = {
-    **dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), ("f",)),
-    **dict.fromkeys(CONDITIONALS, ("then_branch", "else_branch")),
-    **dict.fromkeys(LOOPS, ("cond", "body")),
-}
 # Functions that call others twice, and these others again, open to more than any graph holds.
 _MOST_NODES = 1_000_000
-
-
-def functions_run_by(op: str, attrs: Mapping[str, Any], library: Mapping[str, Any]) -> list[str]:
-    """Returns the names of the functions that opening a node opens; [] for what is not opened.
-
-    Args:
-      op, attrs: of the node.
-      library: FunctionDef by name.
-    """
-    if op in library:
-        return [op]
-    named = [attrs[key].func.name for key in _RUNS.get(op, ())]
-    return named if all(name in library for name in named) else []
+_MOST_DEEP = 100  # Functions within functions; a view opens one inside the other.
 
 
 def find_function_faults(graph_def: Any) -> Iterator[str]:
@@ -93,23 +81,17 @@ def _find_call_faults(node: Any, library: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _find_endless(graph_def: Any, library: Mapping[str, Any]) -> Iterator[str]:
-    """Yields a line on functions that call themselves, or that open to too many nodes."""
-    called = {
-        name: _functions_below(function.node_def, library) for name, function in library.items()
-    }
+    """Yields a line on functions that open to too many nodes, or too deep."""
+    opened = without_recursive(library)
+    calls = {name: functions_below(each.node_def, opened) for name, each in opened.items()}
     sizes: dict[str, int] = {}
-    left = dict(called)
-    while left:
-        ready = [name for name, functions in left.items() if all(f in sizes for f in functions)]
-        if not ready:
-            yield f"functions call themselves: {', '.join(ascii(name) for name in sorted(left))}"
-            return
-        for name in ready:
-            sizes[name] = len(library[name].node_def) + sum(sizes[each] for each in left.pop(name))
-    opened = sum(sizes[name] for name in _functions_below(graph_def.node, library))
-    if opened > _MOST_NODES:
-        yield f"its functions open to {opened} nodes"
-
-
-def _functions_below(nodes: Iterable[Any], library: Mapping[str, Any]) -> list[str]:
-    return [name for node in nodes for name in functions_run_by(node.op, node.attr, library)]
+    depths: dict[str, int] = {}
+    for name in sources_first(calls):
+        sizes[name] = len(opened[name].node_def) + sum(sizes[each] for each in calls[name])
+        depths[name] = 1 + max((depths[each] for each in calls[name]), default=0)
+    size = sum(sizes[name] for name in functions_below(graph_def.node, opened))
+    if size > _MOST_NODES:
+        yield f"its functions open to {size} nodes"
+    deepest = max(depths.values(), default=0)
+    if deepest > _MOST_DEEP:
+        yield f"its functions call one another {deepest} deep"

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from slimfix import names
 from slimfix.dtypes import BOOL
-from slimfix.graphdef.function_faults import CONDITIONALS, LOOPS, functions_run_by
+from slimfix.graphdef.calls import CONDITIONALS, LOOPS, functions_run_by, without_recursive
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.protos import AttrValue
 from slimfix.graphdef.view import NO_COLLECTIONS, GraphView, Node
@@ -32,7 +32,8 @@ def inline_functions(
     """Returns the view of a GraphDef with its conditionals, loops and function calls opened.
 
     The nodes of a function are named below the node that calls it: 'cond/then/mul'. The calling
-    node stays as a NoOp that waits for all of them, so that whatever waits for it does.
+    node stays as a NoOp that waits for all of them, so that whatever waits for it does. What
+    calls a function that leads back to itself stays as it is.
 
     Args:
       graph_def: GraphDef proto.
@@ -42,7 +43,7 @@ def inline_functions(
     library = {function.signature.name: function for function in graph_def.library.function}
     if not library:
         return plain
-    opened = _Inliner(library)
+    opened = _Inliner(without_recursive(library))
     for node in plain.nodes.values():
         opened.add(node)
     live_names = opened.live_names(plain.nodes.values())

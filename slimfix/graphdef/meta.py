@@ -7,6 +7,7 @@ from typing import Any
 
 from slimfix.errors import CheckpointError, explain
 from slimfix.graphdef import protos
+from slimfix.graphdef.files import read_file
 from slimfix.graphdef.soundness import check_meta_graph
 
 
@@ -16,8 +17,8 @@ def read_meta(path: str) -> Any:
     Args:
       path: the file, e.g. 'runs/model.ckpt-100.meta'.
     Returns: of the classes in `protos`.
-    Raises: CheckpointError: the file is missing, is no MetaGraphDef with a graph in it, or its
-      graph is damaged.
+    Raises: CheckpointError: the file is missing or cannot be read, is no MetaGraphDef with a graph
+      in it, or its graph is damaged.
     """
     if not os.path.isfile(path):
         raise CheckpointError(
@@ -29,13 +30,11 @@ def read_meta(path: str) -> Any:
                 else "name the .meta file of this model.",
             )
         )
-    with open(path, "rb") as file:
-        content = file.read()
-    meta_graph = protos.parse(protos.MetaGraphDef, content)
+    meta_graph = read_file(path, protos.MetaGraphDef)
     if meta_graph is None or not meta_graph.graph_def.node:
         raise CheckpointError(
             explain(
-                f"'{path}' ({len(content)} bytes) is not a MetaGraphDef with a graph in it",
+                f"'{path}' is not a MetaGraphDef with a graph in it",
                 cause="the file was cut short in a copy, or is another kind of file.",
                 fix="copy it again from where the model was trained.",
             )

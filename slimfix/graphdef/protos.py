@@ -111,13 +111,13 @@ def _make_classes() -> dict[str, Any]:
 
 
 _CLASSES = _make_classes()
-AttrValue, GraphDef, MetaGraphDef, NodeDef, SavedModel, TensorProto, VariableDef = (
-    _CLASSES[name]
-    for name in (
-        *("AttrValue", "GraphDef", "MetaGraphDef", "NodeDef", "SavedModel"),
-        *("TensorProto", "VariableDef"),
-    )
-)
+AttrValue = _CLASSES["AttrValue"]
+GraphDef = _CLASSES["GraphDef"]
+MetaGraphDef = _CLASSES["MetaGraphDef"]
+NodeDef = _CLASSES["NodeDef"]
+SavedModel = _CLASSES["SavedModel"]
+TensorProto = _CLASSES["TensorProto"]
+VariableDef = _CLASSES["VariableDef"]
 
 
 def parse(message: Any, content: bytes) -> Any:

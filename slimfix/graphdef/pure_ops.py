@@ -105,8 +105,3 @@ HARMLESS_OPS = frozenset(
         *" ".join((_CONTROL_FLOW, _MEMORY, _DRAWING, _OF_VALUES, _CHECKS)).split(),
     ]
 )
-_CALLS = """
-Case If PartitionedCall StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile While
-"""
-# They run functions of the graph, whose ops are looked at one by one.
-CALL_OPS = frozenset(_CALLS.split())

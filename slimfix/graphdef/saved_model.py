@@ -7,6 +7,7 @@ from typing import Any
 
 from slimfix.errors import CheckpointError, explain
 from slimfix.graphdef import protos
+from slimfix.graphdef.files import read_file
 from slimfix.graphdef.soundness import check_meta_graph
 
 _SERVE = "serve"  # tf.saved_model.SERVING
@@ -30,11 +31,9 @@ def read_saved_model(folder: str) -> Any:
                 fix="name the folder that holds saved_model.pb.",
             )
         )
-    with open(path, "rb") as file:
-        content = file.read()
-    saved_model = protos.parse(protos.SavedModel, content)
+    saved_model = read_file(path, protos.SavedModel)
     if saved_model is None or not saved_model.meta_graphs:
-        raise CheckpointError(f"'{path}' ({len(content)} bytes) is not a SavedModel with a graph")
+        raise CheckpointError(f"'{path}' is not a SavedModel with a graph")
     meta_graph = _choose(list(saved_model.meta_graphs), folder)
     if meta_graph.object_graph_def.nodes:
         raise CheckpointError(

@@ -37,7 +37,10 @@ def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
     for restore in view.nodes.values():
         if restore.op != "RestoreV2":
             continue
-        tensors, specs = (_read_texts(view.producer(tensor)) for tensor in restore.inputs[1:])
+        outputs = len(restore.attrs["dtypes"].list.type)
+        tensors, specs = (
+            _read_texts(view.producer(tensor), outputs) for tensor in restore.inputs[1:]
+        )
         for index, (tensor, spec) in enumerate(zip(tensors, specs)):
             if not _SPEC.fullmatch(spec):
                 continue
@@ -47,12 +50,12 @@ def find_saved_names(view: GraphView) -> dict[str, list[SavedAs]]:
     return found
 
 
-def _read_texts(node: Node) -> list[str]:
-    """Returns the strings of a constant; [] where it is none of strings in a row."""
+def _read_texts(node: Node, most: int) -> list[str]:
+    """Returns the first strings of a constant; [] where it is none of strings in a row."""
     value = node.attr("value") if node.op == "Const" else None
     if value is None or value.ndim != 1 or not value.dtype.hasobject:
         return []
-    return [each.decode("utf-8", "replace") for each in value]
+    return [each.decode("utf-8", "replace") for each in value[:most]]
 
 
 def choose_saved(

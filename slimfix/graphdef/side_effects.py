@@ -6,7 +6,8 @@ import re
 from typing import Any, Collection, Iterable
 
 from slimfix.errors import UnsafeGraphError, count, explain
-from slimfix.graphdef.pure_ops import CALL_OPS, HARMLESS_OPS
+from slimfix.graphdef.calls import CALL_OPS
+from slimfix.graphdef.pure_ops import HARMLESS_OPS
 from slimfix.graphdef.view import GraphView, Node
 
 # Only for the text: what is on no list of `pure_ops` is refused whatever it is called.

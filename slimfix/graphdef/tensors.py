@@ -1,7 +1,8 @@
 """The values of constants, out of TensorProtos; nothing is allocated on their word alone.
 
-A file may declare a shape of two thousand million numbers and hold one. Such a value comes as a
-view of that one; what is too large for that, or does not fit together, is refused.
+A file may declare a shape of two thousand million numbers and hold one, as `tf.zeros` of the size
+of a vocabulary does. Such a value comes as a view of that one, and `distinct` gives that one alone;
+what does not fit together is refused.
 
 Source: tensorflow:tensorflow/core/framework/tensor.proto and tensor.cc, `Tensor::FromProto`.
 """
@@ -14,11 +15,11 @@ import numpy as np
 
 from slimfix import dtypes
 
-# TensorFlow takes no graph of 2 GB or more, so nobody wrote a larger constant out.
-MOST_BYTES = 2**31 - 1
+MOST_BYTES = 2**31 - 1  # Of a graph, with all that it holds: protobuf reads no more.
+_MOST_DECLARED = 2**63 - 1  # Bytes; NumPy has no larger array, not even as a view of one number.
 # What a few numbers may be written out to, the last repeated to the end.
 _MOST_FILLED_BYTES = 2**28
-_MOST_AXES = 32  # NumPy 1 has no more.
+MOST_AXES = 32  # NumPy 1 has no more.
 _FIELDS = {
     **dict.fromkeys(("float32",), "float_val"),
     **dict.fromkeys(("float64",), "double_val"),
@@ -52,11 +53,15 @@ def read_tensor(proto: Any) -> np.ndarray:
     return np.pad(stored, (0, size - len(stored)), "edge").reshape(shape)
 
 
+def distinct(value: np.ndarray) -> np.ndarray:
+    """Returns an array with what it only repeats left out: of a view of one number that number."""
+    return value[tuple([slice(0, 1) if not step else slice(None) for step in value.strides])]
+
+
 def find_fault(proto: Any) -> str | None:
     """Returns what is wrong with a TensorProto, None where it can be read.
 
-    Its shape, its dtype and what it holds have to fit together, and not to be larger than a graph
-    can be.
+    Its shape, its dtype and what it holds have to fit together.
     """
     try:
         dtype = _numpy_dtype(proto.dtype)
@@ -65,11 +70,11 @@ def find_fault(proto: Any) -> str | None:
     shape = _shape(proto)
     if proto.tensor_shape.unknown_rank or (shape and min(shape) < 0):
         return "its shape is not known"
-    if len(shape) > _MOST_AXES:
+    if len(shape) > MOST_AXES:
         return f"it has {len(shape)} axes"
     size = _count(shape)
-    if size * dtype.itemsize > MOST_BYTES:
-        return f"its shape {list(shape)} declares more than a graph can hold"
+    if _count(tuple([max(each, 1) for each in shape])) * dtype.itemsize > _MOST_DECLARED:
+        return f"its shape {list(shape)} declares more than any array holds"
     if proto.tensor_content:
         return _fault_of_content(proto, size, dtype)
     field = getattr(proto, _FIELDS[dtypes.dtype_name(proto.dtype)])

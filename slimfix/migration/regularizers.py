@@ -13,6 +13,7 @@ from slimfix.graphdef.view import GraphView, Node
 
 _REGULARIZATION_LOSSES = "regularization_losses"
 _SAME_VALUE = ("Cast", "Identity", "ReadVariableOp")
+_MOST_TERMS = 100_000  # A sum of sums of the same, and so on, has no end.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,32 +68,41 @@ class _Unreadable(Exception):
 
 
 def _read_terms(view: GraphView, tensor: str, factor: float) -> list[tuple[str, Penalty]]:
-    if tensor.partition(":")[0] not in view:
-        raise _Unreadable
-    node = view.producer(tensor)
-    if node.op in _SAME_VALUE:
-        return _read_terms(view, node.inputs[0], factor)
-    if node.op in ("Add", "AddV2", "AddN"):
-        return [term for each in node.inputs for term in _read_terms(view, each, factor)]
-    if node.op in ("Mul", "RealDiv"):
-        return _read_scaled(view, node, factor)
-    if node.op == "L2Loss":
-        return [(_variable(view, node.inputs[0]), Penalty(l2=factor / 2.0))]
-    if node.op == "Sum" and view.producer(node.inputs[0]).op == "Abs":
-        magnitudes = view.producer(node.inputs[0])
-        return [(_variable(view, magnitudes.inputs[0]), Penalty(l1=factor))]
-    raise _Unreadable
+    terms: list[tuple[str, Penalty]] = []
+    pending = [(tensor, factor)]
+    while pending:
+        tensor, factor = pending.pop()
+        if tensor.partition(":")[0] not in view:
+            raise _Unreadable
+        node = view.producer(tensor)
+        if node.op in _SAME_VALUE:
+            pending.append((node.inputs[0], factor))
+        elif node.op in ("Add", "AddV2", "AddN"):
+            pending += [(each, factor) for each in reversed(node.inputs)]
+        elif node.op in ("Mul", "RealDiv"):
+            pending.append(_read_scaled(view, node, factor))
+        elif node.op == "L2Loss":
+            terms.append((_variable(view, node.inputs[0]), Penalty(l2=factor / 2.0)))
+        elif node.op == "Sum" and view.producer(node.inputs[0]).op == "Abs":
+            magnitudes = view.producer(node.inputs[0])
+            terms.append((_variable(view, magnitudes.inputs[0]), Penalty(l1=factor)))
+        else:
+            raise _Unreadable
+        if len(pending) + len(terms) > _MOST_TERMS:
+            raise _Unreadable
+    return terms
 
 
-def _read_scaled(view: GraphView, node: Node, factor: float) -> list[tuple[str, Penalty]]:
+def _read_scaled(view: GraphView, node: Node, factor: float) -> tuple[str, float]:
+    """Returns what a product or quotient scales, and the factor that it then has."""
     values = [read_scalar(view, each) for each in node.inputs]
     if node.op == "RealDiv":
         if not values[1]:
             raise _Unreadable
-        return _read_terms(view, node.inputs[0], factor / values[1])
+        return node.inputs[0], factor / values[1]
     for value, other in zip(values, reversed(node.inputs)):
         if value is not None:
-            return _read_terms(view, other, factor * value)
+            return other, factor * value
     raise _Unreadable
 
 

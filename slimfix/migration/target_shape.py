@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
 
 import numpy as np
 
+from slimfix.graphdef.tensors import MOST_AXES
 from slimfix.graphdef.view import Node
 
 if TYPE_CHECKING:
     from slimfix.migration.planner import Planner
 
+Sizes = Optional[List[Optional[int]]]
 BATCH = -(2**31) - 1  # Stands for "as many as the batch has"; no int32 that a graph can hold.
 
 # What changes a shape tensor's own rank or dtype leaves its numbers what they are.
@@ -41,7 +43,7 @@ _SHAPE_OPS = (
 )
 
 
-def target_shape(planner: Planner, tensor: str) -> list[int | None] | None:
+def target_shape(planner: Planner, tensor: str) -> Sizes:
     """Returns the sizes that an integer shape tensor holds, one by one.
 
     Args:
@@ -50,30 +52,54 @@ def target_shape(planner: Planner, tensor: str) -> list[int | None] | None:
     Returns: for each number a size, -1, `BATCH`, or None for one that only the data tells;
       None for the whole where the arithmetic is not understood.
     """
-    value = planner.constant(tensor)
-    if value is not None:
-        return [int(size) for size in np.ravel(value)]
-    node = planner.producer(tensor, *_SHAPE_OPS)
+    known: dict[str, Sizes] = {}
+    pending = [tensor]
+    while pending:  # One after the other: a chain of them may be longer than Python's stack.
+        current = pending[-1]
+        node = (
+            None
+            if planner.constant(current) is not None
+            else planner.producer(current, *_SHAPE_OPS)
+        )
+        operands = () if node is None else _operands(node)
+        unknown = [each for each in operands if each not in known]
+        if unknown:
+            pending += unknown
+        else:
+            known[current] = _compute(planner, current, node, [known[each] for each in operands])
+            pending.pop()
+    return known[tensor]
+
+
+def _operands(node: Node) -> Sequence[str]:
+    """Returns the tensors whose numbers those of a node are made of."""
+    if node.op in ("Shape", "Size"):
+        return ()
+    if node.op == "ConcatV2":
+        return node.inputs[:-1]
+    return node.inputs if node.op in ("Pack", *_ARITHMETIC) else node.inputs[:1]
+
+
+def _compute(planner: Planner, tensor: str, node: Node | None, operands: Sequence[Sizes]) -> Sizes:
     if node is None:
-        return None
+        value = planner.constant(tensor)
+        return None if value is None else [int(size) for size in np.ravel(value)]
     if node.op in ("Shape", "Size"):
         return _measured(planner, node)
-    if node.op == "StridedSlice":
-        return _slice(planner, node)
-    if node.op == "Slice":
-        return _stretch(planner, node)
-    if node.op in ("Gather", "GatherV2"):
-        return _gathered(planner, node)
-    if node.op in _SAME_NUMBERS:
-        return target_shape(planner, node.inputs[0])
+    if node.op in ("ConcatV2", "Pack"):
+        return _joined(operands)
     if node.op in _ARITHMETIC:
-        return _combined(planner, node)
-    if node.op == "Prod":
-        return _product(target_shape(planner, node.inputs[0]))
-    if node.op == "Unpack":
-        sizes = target_shape(planner, node.inputs[0])
-        return None if sizes is None else [sizes[int(tensor.rpartition(":")[2])]]
-    return _joined(planner, node)
+        return _combined(node.op, *operands)
+    sizes = operands[0]
+    if sizes is None or node.op in _SAME_NUMBERS:
+        return sizes
+    if node.op == "StridedSlice":
+        return _slice(planner, node, sizes)
+    if node.op == "Slice":
+        return _stretch(planner, node, sizes)
+    if node.op in ("Gather", "GatherV2"):
+        return _gathered(planner, node, sizes)
+    return _product(sizes) if node.op == "Prod" else [sizes[int(tensor.rpartition(":")[2])]]
 
 
 def measured_tensor(planner: Planner, tensor: str) -> str | None:
@@ -90,7 +116,7 @@ def measured_tensor(planner: Planner, tensor: str) -> str | None:
     return None
 
 
-def _measured(planner: Planner, node: Node) -> list[int | None] | None:
+def _measured(planner: Planner, node: Node) -> Sizes:
     tensor = node.inputs[0]
     shape = planner.shape(tensor)
     if shape is None:
@@ -103,24 +129,21 @@ def _measured(planner: Planner, node: Node) -> list[int | None] | None:
     return _product(sizes) if node.op == "Size" else sizes
 
 
-def _joined(planner: Planner, node: Node) -> list[int | None] | None:
-    parts = node.inputs[:-1] if node.op == "ConcatV2" else node.inputs
+def _joined(parts: Sequence[Sizes]) -> Sizes:
     sizes: list[int | None] = []
     for part in parts:
-        found = target_shape(planner, part)
-        if found is None:
+        if part is None or len(sizes) > MOST_AXES:
             return None
-        sizes += found
+        sizes += part
     return sizes
 
 
-def _combined(planner: Planner, node: Node) -> list[int | None] | None:
-    left, right = (target_shape(planner, tensor) for tensor in node.inputs)
+def _combined(op: str, left: Sizes, right: Sizes) -> Sizes:
     if not left or not right or (len(left) != len(right) and 1 not in (len(left), len(right))):
         return None
     count = max(len(left), len(right))
     pairs = zip(left * (count // len(left)), right * (count // len(right)))
-    return [_calculated(node.op, x, y) for x, y in pairs]
+    return [_calculated(op, x, y) for x, y in pairs]
 
 
 def _calculated(op: str, x: int | None, y: int | None) -> int | None:
@@ -129,17 +152,14 @@ def _calculated(op: str, x: int | None, y: int | None) -> int | None:
     return _ARITHMETIC[op](x, y)
 
 
-def _product(sizes: list[int | None] | None) -> list[int | None] | None:
-    if sizes is None:
-        return None
+def _product(sizes: list[int | None]) -> list[int | None]:
     known = [size for size in sizes if size is not None and size >= 0]
     return [int(np.prod(known)) if len(known) == len(sizes) else None]
 
 
-def _slice(planner: Planner, node: Node) -> list[int | None] | None:
-    sizes = target_shape(planner, node.inputs[0])
+def _slice(planner: Planner, node: Node, sizes: list[int | None]) -> Sizes:
     bounds = [planner.constant(tensor) for tensor in node.inputs[1:4]]
-    if sizes is None or any(bound is None or bound.size != 1 for bound in bounds):
+    if any(bound is None or bound.size != 1 for bound in bounds):
         return None
     begin, end, step = (int(bound[0]) for bound in bounds if bound is not None)
     if node.attr("new_axis_mask") or node.attr("ellipsis_mask"):
@@ -151,18 +171,16 @@ def _slice(planner: Planner, node: Node) -> list[int | None] | None:
     return sizes[start:stop:step]
 
 
-def _stretch(planner: Planner, node: Node) -> list[int | None] | None:
-    sizes = target_shape(planner, node.inputs[0])
+def _stretch(planner: Planner, node: Node, sizes: list[int | None]) -> Sizes:
     begin, count = (planner.constant(tensor) for tensor in node.inputs[1:3])
-    if sizes is None or begin is None or count is None or begin.size != 1:
+    if begin is None or count is None or begin.size != 1:
         return None
     start, length = int(begin[0]), int(count[0])
     return sizes[start:] if length < 0 else sizes[start : start + length]
 
 
-def _gathered(planner: Planner, node: Node) -> list[int | None] | None:
-    sizes = target_shape(planner, node.inputs[0])
+def _gathered(planner: Planner, node: Node, sizes: list[int | None]) -> Sizes:
     places = planner.constant(node.inputs[1])
-    if sizes is None or places is None:
+    if places is None:
         return None
     return [sizes[int(place)] for place in np.ravel(places)]

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
+from slimfix.graphdef.calls import CASES, CONDITIONALS, LOOPS
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.network.resolved import Resolved
 from slimfix.network.signature import Signature
 
-_CONTROL_FLOW = {
-    "Case",
-    "Enter",
-    "Exit",
-    "If",
-    "LoopCond",
-    "Merge",
-    "NextIteration",
-    "StatelessIf",
-    "StatelessWhile",
-    "Switch",
-    "While",
-}
+_CONTROL_FLOW = frozenset(
+    [
+        *("Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch"),
+        *(*CASES, *CONDITIONALS, *LOOPS),
+    ]
+)
 
 
 def check_outputs(signature: Signature, resolved: Resolved) -> None:

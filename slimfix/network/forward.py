@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Collection, Iterable
 
 from slimfix import names
+from slimfix.dtypes import FLOATING
 from slimfix.graphdef.control_flow import is_switch
 from slimfix.graphdef.dropout import find_dropouts
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
@@ -23,7 +24,6 @@ _LOOKUPS = ("Gather", "GatherV2", "ResourceGather")
 _PLACEHOLDERS = ("Placeholder", "PlaceholderWithDefault")
 # The heads of the op names that hand out batches.
 _BATCH_SOURCES = ("IteratorGetNext", "QueueDequeue")
-_FLOAT_TYPES = {1, 2, 14, 19}  # DT_FLOAT, DT_DOUBLE, DT_BFLOAT16, DT_HALF
 # Ops that take the size of a tensor, whatever its values.
 ONLY_SIZE = ("OnesLike", "Shape", "ShapeN", "Size", "ZerosLike")
 # Ops that look at a network's values without being a part of it.
@@ -96,7 +96,7 @@ def is_result(view: GraphView, node: Node) -> bool:
         return False
     if any(view.producer(tensor).op.startswith("Assign") for tensor in node.inputs):
         return False
-    return _output_dtype(node) in _FLOAT_TYPES
+    return _output_dtype(node) in FLOATING
 
 
 def only_looks(view: GraphView, node: Node) -> bool:

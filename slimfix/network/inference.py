@@ -7,13 +7,13 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from slimfix import names
+from slimfix.dtypes import FLOAT
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.control_flow import enclosing_branch
 from slimfix.graphdef.view import GraphView, Node
 
 # x, moving_mean, moving_variance, then gamma and beta as far as `scale` and `center` say so.
 BATCH_NORM = "slimfix.BatchNorm"
-_FLOAT = 1  # DT_FLOAT in tensorflow/core/framework/types.proto
 
 
 def in_inference_mode(
@@ -53,7 +53,7 @@ def _inference_node(
     dtype = view.nodes[name].attr("T") or view.nodes[name].attr("U")
     attrs = {
         # The number that the graph computes with; the record has the shortest that rounds to it.
-        "epsilon": float(np.float32(layer.epsilon)) if dtype == _FLOAT else layer.epsilon,
+        "epsilon": float(np.float32(layer.epsilon)) if dtype == FLOAT else layer.epsilon,
         "axis": layer.axis,
         "scale": layer.gamma is not None,
         "center": layer.beta is not None,

@@ -3,7 +3,8 @@
 import pytest
 
 from slimfix.errors import UnsafeGraphError
-from slimfix.graphdef.pure_ops import CALL_OPS, HARMLESS_OPS, PURE_OPS
+from slimfix.graphdef.calls import CALL_OPS
+from slimfix.graphdef.pure_ops import HARMLESS_OPS, PURE_OPS
 from slimfix.graphdef.side_effects import refuse_side_effects, refuse_side_effects_in
 from slimfix.graphdef.view import Node
 

@@ -81,8 +81,8 @@ def make_nameless(graph_def):
     graph_def.node.add(op="NoOp")
 
 
-def make_odd_op(graph_def):
-    graph_def.node.add(name="mine", op="my op")
+def make_no_op(graph_def):
+    graph_def.node.add(name="mine")
 
 
 def make_missing_input(graph_def):
@@ -108,7 +108,8 @@ def make_ring(graph_def):
 
 
 def make_large_constant(graph_def):
-    constant(graph_def, 2_000_000_000)
+    tensor = constant(graph_def, 2**31).attr["value"].tensor
+    tensor.tensor_shape.dim.add(size=2**31)
 
 
 def make_constant_that_lacks_values(graph_def):
@@ -153,7 +154,7 @@ def constant(graph_def, size):
         (make_double, "'net/conv/Conv2D': several nodes have this name"),
         (make_odd_name, r"'\x1b[31mred' is no name of a node"),
         (make_nameless, "'' is no name of a node"),
-        (make_odd_op, "'mine': 'my op' is no name of an op"),
+        (make_no_op, "'mine': it has no op"),
         (make_missing_input, "'net/conv/Conv2D' (Conv2D): it has 1 inputs; want 2"),
         (make_missing_attr, "'net/conv/Conv2D' (Conv2D): its attribute strides is missing"),
         (
@@ -170,7 +171,8 @@ def constant(graph_def, size):
         ),
         (
             make_large_constant,
-            "'number' (Const): its shape [2000000000] declares more than a graph can hold",
+            "'number' (Const): its shape [2147483648, 2147483648] declares more than any "
+            "array holds",
         ),
         (
             make_constant_that_lacks_values,
@@ -231,10 +233,12 @@ def branch(graph_def):
     return next(each for each in graph_def.library.function if each.signature.name == name)
 
 
-def call_itself(graph_def):
-    function = branch(graph_def)
-    node = function.node_def.add(name="again", op=function.signature.name)
-    node.input.extend(each.name for each in function.signature.input_arg)
+def call_one_another_too_deep(graph_def):
+    """300 functions, each of which calls the next: Python's stack would not do."""
+    for index in range(300):
+        function = graph_def.library.function.add()
+        function.signature.name = f"f{index}"
+        function.node_def.add(name="call", op=f"f{index + 1}" if index < 299 else "NoOp")
 
 
 def call_twice_and_again(graph_def):
@@ -269,7 +273,7 @@ def give_one_tensor_less(graph_def):
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        (call_itself, "functions call themselves: "),
+        (call_one_another_too_deep, "its functions call one another 300 deep"),
         (call_twice_and_again, "its functions open to "),
         (return_what_is_not_there, "function "),
         (wait_for_what_is_not_there, "function "),

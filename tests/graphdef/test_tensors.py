@@ -5,7 +5,7 @@ import pytest
 
 from slimfix.dtypes import dtype_name
 from slimfix.graphdef import protos
-from slimfix.graphdef.tensors import find_fault, read_tensor
+from slimfix.graphdef.tensors import distinct, find_fault, read_tensor
 
 
 def tensor(dtype, shape, **values):
@@ -78,6 +78,19 @@ def test_one_number_for_many_places_takes_the_memory_of_one():
     assert read[19_999, 4_999] == np.float32(1.25)
 
 
+def test_a_table_of_one_number_may_be_larger_than_a_graph():
+    read = read_tensor(tensor(1, [2**50, 3], float_val=[1.25]))
+    assert read.shape == (2**50, 3)
+    assert distinct(read).tolist() == [[1.25]]
+
+
+def test_only_what_repeats_is_left_out():
+    values = np.array([[1.5], [2.5]], np.float32)
+    assert distinct(values).tolist() == [[1.5], [2.5]]
+    assert distinct(np.broadcast_to(values, (2, 7))).tolist() == [[1.5], [2.5]]
+    assert distinct(np.float32(3.5)[...]).tolist() == 3.5
+
+
 def test_the_last_number_goes_on_to_the_end():
     assert read_tensor(tensor(3, [2, 3], int_val=[4, 5])).tolist() == [[4, 5, 5], [5, 5, 5]]
 
@@ -90,8 +103,10 @@ def test_no_number_is_zero():
 @pytest.mark.parametrize(
     ("proto", "wanted"),
     [
-        (tensor(1, [2_000_000_000], float_val=[1.5]), "declares more than a graph can hold"),
-        (tensor(1, [2**62, 2**62], float_val=[1.5]), "declares more than a graph can hold"),
+        (tensor(1, [2**61], float_val=[1.5]), "declares more than any array holds"),
+        (tensor(1, [2**62, 2**62], float_val=[1.5]), "declares more than any array holds"),
+        (tensor(1, [2**62, 2**62, 0]), "declares more than any array holds"),
+        (tensor(1, [2**40], tensor_content=b"12345"), "wants 4398046511104 bytes; it holds 5"),
         (tensor(1, [500_000_000], float_val=[1.5, 2.5]), "declares 500000000 values; it holds 2"),
         (tensor(1, [2], float_val=[1.5, 2.5, 3.5]), "has 2 places for 3 values"),
         (tensor(1, [2], tensor_content=b"12345"), "wants 8 bytes; it holds 5"),

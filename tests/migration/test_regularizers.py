@@ -52,6 +52,32 @@ def test_two_penalties_on_one_weight_add_up(penalties):
     assert (found, notes) == ({"w": Penalty(l2=0.03)}, [])
 
 
+def test_a_long_chain_of_sums_is_read(penalties):
+    import tensorflow.compat.v1 as tf
+
+    def build(w):
+        total = 0.25 * tf.nn.l2_loss(w)
+        for _ in range(1500):
+            total = tf.add(total, tf.zeros([]) * tf.nn.l2_loss(w))
+        return total
+
+    assert penalties(build) == ({"w": Penalty(l2=0.125)}, [])
+
+
+def test_sums_without_measure_are_noted(penalties):
+    """2**40 terms."""
+    import tensorflow.compat.v1 as tf
+
+    def build(w):
+        total = tf.nn.l2_loss(w)
+        for _ in range(40):
+            total = total + total
+        return total
+
+    found, notes = penalties(build)
+    assert (found, len(notes)) == ({}, 1)
+
+
 def test_what_is_no_norm_of_a_variable_is_noted(penalties):
     import tensorflow.compat.v1 as tf
 

@@ -7,6 +7,7 @@ from typing import Any, Sequence
 
 import numpy as np
 
+from slimfix.graphdef.view import Node
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import WeightRecord
 
@@ -65,21 +66,29 @@ class Kernel:
 
 def read_kernel(planner: Planner, tensor: str) -> Kernel | None:
     """Returns the variable behind a tensor and how it is laid out; None for anything else."""
-    if planner.variable(tensor) is not None:
-        shape = planner.weight("", tensor).shape
-        axes = tuple(range(len(shape)))
-        return Kernel(tensor, shape, axes, axes)
-    node = planner.producer(tensor, *_REARRANGES)
-    inner = read_kernel(planner, node.inputs[0]) if node else None
-    if node is None or inner is None:
-        return None
+    steps: list[tuple[str, Node]] = []
+    while planner.variable(tensor) is None:
+        node = planner.producer(tensor, *_REARRANGES)
+        if node is None:
+            return None
+        steps.append((tensor, node))
+        tensor = node.inputs[0]
+    shape = planner.weight("", tensor).shape
+    axes = tuple(range(len(shape)))
+    kernel: Kernel | None = Kernel(tensor, shape, axes, axes)
+    for result, node in reversed(steps):
+        kernel = kernel and _rearranged(planner, kernel, result, node)
+    return kernel
+
+
+def _rearranged(planner: Planner, kernel: Kernel, result: str, node: Node) -> Kernel | None:
     if node.op == "Transpose":
         permutation = planner.constant(node.inputs[1])
-        return None if permutation is None else inner.transposed([int(p) for p in permutation])
-    sizes = planner.shape(tensor)
+        return None if permutation is None else kernel.transposed([int(p) for p in permutation])
+    sizes = planner.shape(result)
     if sizes is None or None in sizes:
         return None
-    return inner.reshaped([size for size in sizes if size is not None])
+    return kernel.reshaped([size for size in sizes if size is not None])
 
 
 def regularizer(planner: Planner, kernel: Kernel) -> dict[str, Any] | None:

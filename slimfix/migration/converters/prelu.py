@@ -78,12 +78,14 @@ def _alpha(planner: Planner, product: str, source: str, sign: float) -> str | No
 
 
 def _factors(planner: Planner, tensor: str) -> Iterator[str]:
-    node = planner.producer(tensor, "Mul")
-    if node is None:
-        yield tensor
-    else:
-        for operand in node.inputs:
-            yield from _factors(planner, operand)
+    pending = [tensor]
+    while pending:
+        current = pending.pop()
+        node = planner.producer(current, "Mul")
+        if node is None:
+            yield current
+        else:
+            pending += reversed(node.inputs)
 
 
 def _negative_part(planner: Planner, tensor: str, source: str) -> float | None:

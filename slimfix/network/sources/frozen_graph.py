@@ -12,8 +12,10 @@ from slimfix import names
 from slimfix.checkpoint.in_memory import checkpoint_of
 from slimfix.errors import CheckpointError, explain
 from slimfix.graphdef import protos
+from slimfix.graphdef.files import read_file
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.soundness import check_graph
+from slimfix.graphdef.tensors import MOST_BYTES, distinct
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.network.network import Network, open_network
@@ -45,13 +47,11 @@ def open_frozen_graph(path: str) -> Network:
 def _read_graph_def(path: str) -> Any:
     if not os.path.isfile(path):
         raise CheckpointError(f"No frozen graph at '{path}'")
-    with open(path, "rb") as file:
-        content = file.read()
-    graph_def = protos.parse(protos.GraphDef, content)
+    graph_def = read_file(path, protos.GraphDef)
     if graph_def is None or not graph_def.node or not all(node.op for node in graph_def.node):
         raise CheckpointError(
             explain(
-                f"'{path}' ({len(content)} bytes) is not a GraphDef with nodes in it",
+                f"'{path}' is not a GraphDef with nodes in it",
                 cause="it is text (.pbtxt), a saved_model.pb, a .meta file, or was cut short.",
                 fix="name the binary file that freeze_graph wrote; a saved_model.pb by its folder "
                 "with saved_model (--saved_model), a .meta with meta (--meta).",
@@ -111,18 +111,21 @@ def _find_weights(view: GraphView) -> set[str]:
 
 
 def _constant(view: GraphView, tensor: str) -> Node | None:
-    """Returns the floating-point constant that a tensor is, None for any other."""
+    """Returns the floating-point constant that a tensor is, None for any other and a huge one."""
     source = view.producer(tensor)
     while source.op == "Identity":
         source = view.producer(source.inputs[0])
-    is_float = source.op == "Const" and source.attr("value").dtype.name in _FLOATS
-    return source if is_float else None
+    if source.op != "Const":
+        return None
+    value = source.attr("value")  # Frozen weights are written out: a larger one is a filled table.
+    is_weight = value.dtype.name in _FLOATS and value.nbytes <= MOST_BYTES
+    return source if is_weight else None
 
 
 def _stands_for_nothing(constant: Node, reader: Node, index: int) -> bool:
     """A fused batch norm without gamma (or beta) takes ones (or zeros) in its place."""
     neutral = {1: 1.0, 2: 0.0}.get(index) if reader.op in FUSED_OPS else None
-    return neutral is not None and bool(np.all(constant.attr("value") == neutral))
+    return neutral is not None and bool(np.all(distinct(constant.attr("value")) == neutral))
 
 
 def _reads_variable(node: Node) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Sequence
 
 from slimfix import names
 from slimfix.checkpoint import read_checkpoint
+from slimfix.dtypes import STRING
 from slimfix.graphdef.saved_model import read_saved_model
 from slimfix.graphdef.view import GraphView
 from slimfix.network.forward import find_settings
@@ -15,7 +16,6 @@ from slimfix.network.network import Network, open_network
 from slimfix.network.sources.frozen_graph import thaw
 
 _DEFAULT = "serving_default"  # tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-_STRING = 7  # DT_STRING in tensorflow/core/framework/types.proto
 
 
 def open_saved_model(folder: str) -> Network:
@@ -44,7 +44,7 @@ def open_saved_model(folder: str) -> Network:
         outputs=outputs,
         default_inputs=_but_settings(network.view, tuple(inputs.values())),
         default_outputs=tuple(
-            name for key, name in outputs.items() if signature.outputs[key].dtype != _STRING
+            name for key, name in outputs.items() if signature.outputs[key].dtype != STRING
         ),
     )
 
@@ -59,7 +59,7 @@ def _signature(meta_graph: Any) -> Any:
     usable = {
         key: each
         for key, each in signatures.items()
-        if each.inputs and all(info.dtype != _STRING for info in each.inputs.values())
+        if each.inputs and all(info.dtype != STRING for info in each.inputs.values())
     }
     if _DEFAULT in usable:
         return usable[_DEFAULT]
