@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import zipfile
 from typing import IO, Any
@@ -12,8 +13,9 @@ from slimfix.errors import reason
 
 # NumPy and Keras write members as they are or deflated; of one byte deflate makes at most 1032.
 _DEFLATE_RATIO = 1032
-# What is larger than this altogether and over a hundred times its file is made to fill a memory.
+# More than this altogether, and over a hundred times the file, may be made to fill a memory.
 _SMALL, _BOMB_RATIO = 2**30, 100
+_CHUNK = 1 << 20
 _ENCRYPTED = 1
 _KINDS = "biufcSUMm"  # Numbers, texts, dates; no objects, no records.
 
@@ -67,7 +69,7 @@ def check_members(members: list[zipfile.ZipInfo], size: int) -> None:
       members: of the archive.
       size: bytes of the file.
     """
-    names = [member.filename for member in members]
+    times = collections.Counter(member.filename for member in members)
     for member in members:
         declared, stored = member.file_size, member.compress_size
         most = stored if member.compress_type == zipfile.ZIP_STORED else stored * _DEFLATE_RATIO
@@ -77,14 +79,17 @@ def check_members(members: list[zipfile.ZipInfo], size: int) -> None:
             why = "encrypted"
         elif declared > most or stored > size:
             why = f"{declared} bytes declared of {stored} stored, in a file of {size}"
-        elif names.count(member.filename) > 1:
-            why = f"there {names.count(member.filename)} times"
+        elif times[member.filename] > 1:
+            why = f"there {times[member.filename]} times"
         else:
             continue
         raise UnreadableError(f"'{member.filename}': {why}")
     total = sum(member.file_size for member in members)
     if total > max(_SMALL, _BOMB_RATIO * size):
-        raise UnreadableError(f"{size} bytes that are to become {total}: made to fill a memory")
+        raise UnreadableError(
+            f"{size} bytes that are to become {total}, as of a file made to fill a memory; written "
+            "without compression, as numpy.savez does, it is taken"
+        )
     if sum(member.compress_size for member in members) > size:
         raise UnreadableError(f"its members overlap: more than its {size} bytes together")
 
@@ -115,8 +120,11 @@ def _fill(
         raise UnreadableError(
             f"{list(shape)} {dtype} declared, {count * dtype.itemsize} bytes; {left} are there"
         )
-    content = file.read(left)
-    if len(content) != left:
-        raise UnreadableError(f"{len(content)} of its {left} bytes are there")
-    array = np.frombuffer(bytearray(content), dtype, count)
+    content = np.empty(left, np.uint8)
+    for start in range(0, left, _CHUNK):
+        chunk = file.read(min(_CHUNK, left - start))
+        if len(chunk) < min(_CHUNK, left - start):
+            raise UnreadableError(f"{start + len(chunk)} of its {left} bytes are there")
+        content[start : start + len(chunk)] = np.frombuffer(chunk, np.uint8)
+    array = np.frombuffer(content, dtype, count)
     return array.reshape(shape, order="F" if fortran else "C")

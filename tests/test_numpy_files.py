@@ -2,12 +2,13 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
-from slimfix.numpy_files import UnreadableError, read_numpy_file
+from slimfix.numpy_files import UnreadableError, check_members, read_numpy_file
 
 ARRAYS = {
     "x:0": np.arange(1, 13, dtype=np.float32).reshape(3, 4),
@@ -113,7 +114,51 @@ def test_a_declared_size_that_cannot_be_is_refused(tmp_path):
 def test_what_is_made_to_fill_a_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("slimfix.numpy_files._SMALL", 1000)
     path = archive(tmp_path, [("x.npy", content_of(np.zeros(10**6)))], zipfile.ZIP_DEFLATED)
-    assert refusal(path).endswith("that are to become 8000128: made to fill a memory")
+    assert "bytes that are to become 8000128, as of a file made to fill a memory" in refusal(path)
+    assert refusal(path).endswith("written without compression, as numpy.savez does, it is taken")
+    np.savez(path, x=np.zeros(10**6))
+    np.testing.assert_array_equal(read_numpy_file(str(path))["x"], np.zeros(10**6))
+
+
+def test_a_mask_that_shrinks_a_lot_is_read(tmp_path):
+    mask = np.zeros([3000, 1000], np.uint8)
+    mask[1234, 567] = 7
+    np.savez_compressed(tmp_path / "data.npz", mask=mask)
+    assert (tmp_path / "data.npz").stat().st_size * 200 < mask.nbytes
+    np.testing.assert_array_equal(read_numpy_file(str(tmp_path / "data.npz"))["mask"], mask)
+
+
+@pytest.mark.parametrize("ending", ["npz", "npy"])
+def test_an_array_is_in_memory_once(tmp_path, ending):
+    array = np.arange(5_000_001, dtype=np.float32)
+    path = str(tmp_path / f"data.{ending}")
+    (np.save if ending == "npy" else np.savez_compressed)(path, array)
+    tracemalloc.start()
+    found = read_numpy_file(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * array.nbytes
+    found = found if ending == "npy" else found["arr_0"]
+    np.testing.assert_array_equal(found, array)
+
+
+def test_names_are_counted_once():
+    """Of 12,000 members, each name was compared with each."""
+
+    class Name(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other):
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+    members = [zipfile.ZipInfo(f"{number}.npy") for number in range(500)]
+    for member in members:
+        member.filename = Name(member.filename)
+        member.file_size = member.compress_size = 0
+    check_members(members, 1000)
+    assert Name.compared < 5 * len(members)
 
 
 @pytest.mark.parametrize(

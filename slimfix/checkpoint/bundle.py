@@ -6,6 +6,8 @@ tensorflow/core/protobuf/tensor_bundle.proto.
 
 from __future__ import annotations
 
+import itertools
+import operator
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +20,7 @@ from slimfix.checkpoint.shapes import (
     Part,
     Shape,
     check_parts,
+    check_whole,
     count_values,
     join_parts,
     new_array,
@@ -80,6 +83,7 @@ class Bundle:
         entry = self.variables[name]
         if not entry.parts:
             return self._read(entry)
+        check_whole(entry.parts, entry.shape)
         dtype = np.dtype(object) if entry.dtype == STRING else numpy_dtype(entry.dtype)
         return join_parts(
             entry.shape,
@@ -108,7 +112,7 @@ class Bundle:
         return f"{self._prefix}.data-{shard:05d}-of-{self._shards:05d}"
 
     def _check_parts(self) -> None:
-        """Every part belongs to one variable, and these are whole."""
+        """Every part belongs to one variable, and is there as the variable lists it."""
         left = dict(self._parts)
         for name, entry in self.variables.items():
             if not entry.parts:
@@ -136,19 +140,17 @@ class Bundle:
             for name, entry in stored
             if not entry.parts
         )
-        sizes = {
-            shard: file_size(self._data_file(shard)) for shard in {place[0] for place in places}
-        }
-        taken, before, owner = -1, 0, ""
-        for shard, start, end, name in places:
-            if end > sizes[shard]:
-                raise Damage(
-                    f"'{name}' ends at byte {end} of '{self._data_file(shard)}', which has "
-                    f"{sizes[shard]} bytes"
-                )
-            if shard == taken and start < before and end > start:
-                raise Damage(f"'{owner}' and '{name}' lie over each other")
-            taken, before, owner = shard, max(end, before * (shard == taken)), name
+        for shard, group in itertools.groupby(places, operator.itemgetter(0)):
+            path = self._data_file(shard)
+            size = file_size(path)
+            taken, owner = 0, ""  # Up to which byte, and by whom.
+            for _, start, end, name in group:
+                if end > size:
+                    raise Damage(f"'{name}' ends at byte {end} of '{path}', which has {size} bytes")
+                if start < min(taken, end):
+                    raise Damage(f"'{owner}' and '{name}' lie over each other")
+                if end > taken:
+                    taken, owner = end, name
 
 
 def _count_shards(header: Message) -> int:

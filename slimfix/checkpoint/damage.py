@@ -10,6 +10,10 @@ class Damage(Exception):
     """
 
 
+class SavedInPart(Damage):
+    """A variable of which the Saver was given some parts only: no fault of the file."""
+
+
 class within:
     """Puts a place before the text of any Damage that is raised in the block.
 
@@ -24,4 +28,4 @@ class within:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if isinstance(error, Damage):
-            raise Damage(f"{self._place}: {error}") from None
+            raise type(error)(f"{self._place}: {error}") from None

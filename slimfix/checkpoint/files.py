@@ -32,12 +32,21 @@ class File:
         self._file.close()
 
     def read(self, offset: int, size: int) -> bytes:
-        """Returns `size` bytes from `offset` on."""
+        """Returns `size` bytes from `offset` on.
+
+        Raises:
+          Damage: the file is shorter.
+          OSError: the system cannot read it, or it is no longer what it was when it was opened.
+        """
         self.check_range(offset, size)
-        self._file.seek(offset)
-        content = self._file.read(size)
+        try:
+            self._file.seek(offset)
+            content = self._file.read(size)
+        except OSError as error:
+            error.filename = self.path  # The system names it only where a file is opened.
+            raise
         if len(content) != size:
-            raise Damage(f"'{self.path}' was cut short while it was read")
+            raise OSError(f"'{self.path}' was cut short while it was read")
         return content
 
     def read_into(self, target: memoryview, offset: int) -> int:

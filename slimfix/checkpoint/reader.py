@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from slimfix.checkpoint.bundle import Bundle
-from slimfix.checkpoint.damage import Damage
+from slimfix.checkpoint.damage import Damage, SavedInPart
 from slimfix.checkpoint.files import is_remote
 from slimfix.checkpoint.prefix import find_tables
 from slimfix.checkpoint.saved_slices import SavedSlices
@@ -50,7 +50,8 @@ class Checkpoint:
 
         Raises:
           KeyError: the checkpoint has no such variable.
-          CheckpointError: the data file is missing, cut short or damaged.
+          CheckpointError: the data file is missing, cut short or damaged, or holds only parts of
+            the variable.
         """
         if name not in self.variables:
             raise KeyError(name)
@@ -102,11 +103,12 @@ def _faults(prefix: str) -> tuple[type[Exception], ...]:
 
 def _unreadable(prefix: str, variable: str | None, error: Exception) -> CheckpointError:
     what = f"variable '{variable}' of checkpoint prefix" if variable else "checkpoint prefix"
-    return CheckpointError(
-        explain(
-            f"Cannot read {what} '{prefix}'",
-            [str(error) or type(error).__name__],
-            cause="a file was cut short or damaged in a copy, or is no TensorFlow checkpoint.",
-            fix="compare sizes and checksums with the files where the model was trained.",
-        )
-    )
+    cause = fix = None  # Of what the system says, nothing is known besides.
+    if isinstance(error, SavedInPart):
+        cause = "the Saver was given only some parts of a partitioned variable."
+        fix = "leave the variable out, or save all its parts."
+    elif isinstance(error, Damage):
+        cause = "a file was cut short or damaged in a copy, or is no TensorFlow checkpoint."
+        fix = "compare sizes and checksums with the files where the model was trained."
+    said = str(error) or type(error).__name__
+    return CheckpointError(explain(f"Cannot read {what} '{prefix}'", [said], cause, fix))

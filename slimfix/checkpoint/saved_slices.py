@@ -18,6 +18,7 @@ from slimfix.checkpoint.shapes import (
     Part,
     Shape,
     check_parts,
+    check_whole,
     count_values,
     join_parts,
     read_part,
@@ -57,6 +58,7 @@ class SavedSlices:
     def read(self, name: str) -> np.ndarray:
         """Returns the value of a variable."""
         dtype, shape, tables = self.variables[name]
+        check_whole(tables, shape)
         dtype_in_numpy = np.dtype(object) if dtype == STRING else numpy_dtype(dtype)
         # All parts are read first: only their values prove that there is as much as they declare.
         values = {part: self._read_part(name, part) for part in tables}

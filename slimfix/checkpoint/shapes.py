@@ -9,7 +9,7 @@ from typing import Callable, Iterable, Sequence, Tuple
 
 import numpy as np
 
-from slimfix.checkpoint.damage import Damage, within
+from slimfix.checkpoint.damage import Damage, SavedInPart, within
 from slimfix.checkpoint.wire import Message
 
 _MAX_RANK = 254
@@ -66,27 +66,50 @@ def shape_of_part(part: Part, shape: Shape) -> Shape:
 
 
 def check_parts(parts: Iterable[Part], shape: Shape) -> None:
-    """Raises Damage if parts hold more or fewer values than the whole."""
-    found = sum(count_values(shape_of_part(part, shape)) for part in parts)
-    if found != count_values(shape):
+    """Raises Damage if parts hold more values than the whole; a Saver may be given fewer."""
+    found = _count_parts(parts, shape)
+    if found > count_values(shape):
         raise Damage(f"its parts hold {found} values, the whole {count_values(shape)}")
+
+
+def check_whole(parts: Iterable[Part], shape: Shape) -> None:
+    """Raises SavedInPart if parts hold fewer values than the whole."""
+    found = _count_parts(parts, shape)
+    if found < count_values(shape):
+        raise SavedInPart(f"its parts hold {found} values, the whole {count_values(shape)}")
+
+
+def _count_parts(parts: Iterable[Part], shape: Shape) -> int:
+    return sum(count_values(shape_of_part(part, shape)) for part in parts)
 
 
 def join_parts(
     shape: Shape, dtype: np.dtype, parts: Sequence[Part], read: Callable[[Part], np.ndarray]
 ) -> np.ndarray:
-    """Returns the whole of parts that `check_parts` has passed."""
+    """Returns the whole of parts that `check_parts` and `check_whole` have passed."""
     whole = new_array(shape, dtype)
-    filled = np.zeros(shape, bool)
-    for part in parts:
-        place = tuple(
-            slice(None) if length == -1 else slice(start, start + length) for start, length in part
-        )
-        if filled[place].any():
-            raise Damage("two of its parts lie over each other")
-        filled[place] = True
-        whole[place] = read(part)
+    places = [
+        [(start, size if length == -1 else start + length) for (start, length), size in axes]
+        for axes in (list(zip(part, shape)) for part in parts)
+    ]
+    _check_apart(places)
+    for part, place in zip(parts, places):
+        whole[tuple(slice(*ends) for ends in place)] = read(part)
     return whole
+
+
+def _check_apart(places: Sequence[Sequence[tuple[int, int]]]) -> None:
+    """Raises Damage if two places, each a start and end by axis, lie over each other.
+
+    Between two neighbouring ends all values are in the same places: one flag stands for them.
+    """
+    cuts = [np.unique(ends) for ends in zip(*places)]
+    taken = np.zeros([len(each) - 1 for each in cuts], bool)
+    for place in places:
+        cells = tuple(slice(*np.searchsorted(cut, ends)) for cut, ends in zip(cuts, place))
+        if taken[cells].any():
+            raise Damage("two of its parts lie over each other")
+        taken[cells] = True
 
 
 def new_array(shape: Shape, dtype: np.dtype) -> np.ndarray:

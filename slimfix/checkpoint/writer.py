@@ -55,7 +55,7 @@ def check_prefix_is_free(prefix: str | os.PathLike[str]) -> str:
                 fix=f"name a checkpoint in it, such as '{os.path.join(prefix, 'model.ckpt')}'.",
             )
         )
-    taken = files_of(prefix)
+    taken = files_of(prefix, single_file=True)
     if taken:
         raise UsageError(
             explain(
@@ -85,12 +85,15 @@ def new_checkpoint(prefix: str | os.PathLike[str]) -> Iterator[str]:
         check_prefix_is_free(prefix)  # Another run's may be made of other files.
 
 
-def files_of(prefix: str) -> list[str]:
+def files_of(prefix: str, single_file: bool) -> list[str]:
     """Returns the paths of all that is at the places of a checkpoint's files, whatever it is.
 
+    Args:
+      prefix: checkpoint prefix.
+      single_file: the prefix itself is such a place, as it is for a V1 Saver.
     Raises: UsageError: no checkpoint can ever be there: its name is too long.
     """
     kind_at(prefix + ".data-00000-of-00001")  # The longest name.
     suffixes = (".index", ".meta", ".data-*-of-*")
     found = [path for suffix in suffixes for path in glob.glob(glob.escape(prefix) + suffix)]
-    return sorted(found + ([prefix] if kind_at(prefix) else []))
+    return sorted(found + ([prefix] if single_file and kind_at(prefix) else []))

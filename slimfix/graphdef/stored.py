@@ -60,7 +60,7 @@ class StoredVariable:
         sizes = ["?" if size is None else str(size) for size in self.shape]
         return f"[{','.join(sizes)}] {self.dtype}"
 
-    def fits(self, shape: Sequence[int], dtype: str) -> bool:
+    def can_hold(self, shape: Sequence[int], dtype: str) -> bool:
         """Tells whether a value of this shape and dtype can be the variable's."""
         if dtype != self.dtype:
             return False

@@ -6,6 +6,7 @@ names it: classes that are not Keras's have to be registered by the program that
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -61,8 +62,8 @@ def check_keras_file(path: str) -> None:
         if damaged is not None:
             raise UnreadableError(f"'{damaged}': its checksum is wrong")
         config = json.loads(archive.read(_CONFIG))
-        with archive.open(_WEIGHTS) as weights:
-            _check_weights(weights, held[_WEIGHTS])
+        # In memory, for h5py seeks to and fro, and a zip archive begins anew for each step back.
+        _check_weights(io.BytesIO(archive.read(_WEIGHTS)), held[_WEIGHTS])
     _check_classes(config)
     _check_size(config, held[_WEIGHTS])
 

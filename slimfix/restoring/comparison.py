@@ -44,7 +44,7 @@ def find_unmatched(
     found = []
     for each in variables:
         spec = specs.get(keys[each.name])
-        if spec is None or not each.fits(spec.shape, spec.dtype):
+        if spec is None or not each.can_hold(spec.shape, spec.dtype):
             found.append(Unmatched(each, keys[each.name], spec, roles[each.name]))
     return found
 

@@ -34,7 +34,7 @@ def built_twice(left: Sequence[Unmatched], specs: Specs, used: Collection[str]) 
         for scope in names.scopes_of(each.key) if each.found is None else ():
             base = re.sub(r"_\d+$", "", scope)
             twin = specs.get(base + each.key[len(scope) :])
-            if base != scope and twin and each.variable.fits(twin.shape, twin.dtype):
+            if base != scope and twin and each.variable.can_hold(twin.shape, twin.dtype):
                 votes[scope, base].append(each.key)
     numbered = {re.sub(r"_\d+$", "", each) for key in specs for each in _numbered_scopes(key)}
     scopes = {pair: keys for pair, keys in votes.items() if pair[1] not in numbered}
@@ -66,7 +66,7 @@ def other_scope(left: Sequence[Unmatched], specs: Specs, used: Collection[str]) 
             for key in free[tail]:
                 pair = (_head(each.key, tail), _head(key, tail))
                 same_end = names.last_part(pair[0]) == names.last_part(pair[1])
-                if not same_end and each.variable.fits(specs[key].shape, specs[key].dtype):
+                if not same_end and each.variable.can_hold(specs[key].shape, specs[key].dtype):
                     votes[pair].add(each.key)
     if not votes:
         return None

@@ -82,7 +82,10 @@ def _saver_class() -> Any:
             if global_step is not None:
                 given = isinstance(global_step, (int, np.integer))
                 global_step = int(global_step if given else tf.train.global_step(sess, global_step))
-            check_replaceable(files_of(self._slimfix_prefix(save_path, global_step)))
+            prefix = self._slimfix_prefix(save_path, global_step)
+            # Version 2 writes beside a folder of the prefix's name, as TensorFlow does.
+            version_1 = self.saver_def and self.saver_def.version == tf.train.SaverDef.V1
+            check_replaceable(files_of(prefix, single_file=bool(version_1)))
             if self._slimfix_read_back and self.saver_def:
                 sess = _session_class()(sess, self.saver_def.save_tensor_name)
             with told_when_full(save_path):

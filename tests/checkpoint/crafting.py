@@ -1,13 +1,12 @@
 """Checkpoint files that no TensorFlow would write, under checksums that are right.
 
 `rewrite_table` changes the entries of an `.index` (or of a V1 file), `rewrite_entry` the fields of
-one of them. Nothing here imports TensorFlow.
+one of them. Nothing here imports TensorFlow, or what it is to test.
+
+Source of the format: google/leveldb:doc/table_format.md, tensorflow:core/lib/io/table.
 """
 
-import os
-
-from slimfix.checkpoint.table import Table, masked_crc
-from slimfix.checkpoint.wire import read_varint
+import google_crc32c
 
 VARINT, BYTES, FIXED32 = 0, 2, 5
 # Fields of a BundleEntryProto, and of the header.
@@ -23,6 +22,18 @@ def varint(number):
         code.append(number & 0x7F | 0x80)
         number >>= 7
     return bytes(code + bytes([number]))
+
+
+def read_varint(data, place):
+    """The number at a place, and the place after it."""
+    number = shift = 0
+    while True:
+        byte = data[place]
+        place += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return number, place
 
 
 def field(number, value):
@@ -88,7 +99,9 @@ def block(entries, restarts=(0,)):
 def seal(content, compression=0):
     """A block with its compression and its checksum, as it lies in a file."""
     content += bytes([compression])
-    return content + masked_crc(content).to_bytes(4, "little")
+    crc = google_crc32c.value(content)
+    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    return content + masked.to_bytes(4, "little")
 
 
 def table(blocks):
@@ -107,16 +120,53 @@ def table(blocks):
     )
 
 
+def table_of(entries):
+    """A table file of entries, as (key, value) and in the order given, in one block."""
+    return table([(entries[-1][0] if entries else b"", block(entries), 0)])
+
+
 def write_table(path, entries):
-    """Writes entries, as (key, value) and in the order given, in one block."""
+    """Writes the table of entries."""
     with open(path, "wb") as file:
-        file.write(table([(entries[-1][0] if entries else b"", block(entries), 0)]))
+        file.write(table_of(entries))
+
+
+def read_table(content):
+    """The entries of a whole table file without compression, as (key, value) in their order."""
+    _, place = read_varint(content[-48:], 0)
+    _, place = read_varint(content[-48:], place)
+    entries = []
+    for _, handle in read_block(content, content[-48:], place):
+        entries += read_block(content, handle, 0)
+    return entries
+
+
+def read_block(content, handle, place):
+    """The entries of the block whose start and size are at a place of `handle`."""
+    start, place = read_varint(handle, place)
+    size, _ = read_varint(handle, place)
+    code = content[start : start + size]
+    end = size - 4 - 4 * int.from_bytes(code[-4:], "little")
+    entries, place, key = [], 0, b""
+    while place < end:
+        shared, place = read_varint(code, place)
+        own, place = read_varint(code, place)
+        length, place = read_varint(code, place)
+        key = key[:shared] + code[place : place + own]
+        place += own + length
+        entries.append((key, code[place - length : place]))
+    return entries
+
+
+def read_table_file(path):
+    """The entries of a table file; see `read_table`."""
+    with open(path, "rb") as file:
+        return read_table(file.read())
 
 
 def rewrite_table(path, change):
     """Puts what `change` returns of a list of (key, value) into a table, under right checksums."""
-    entries = change(list(Table(os.fspath(path)).entries()))
-    write_table(path, entries)
+    write_table(path, change(read_table_file(path)))
 
 
 def rewrite_entry(prefix, name, values):

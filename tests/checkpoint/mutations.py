@@ -17,7 +17,13 @@ import numpy as np
 
 from slimfix.checkpoint import read_checkpoint
 from slimfix.errors import CheckpointError
-from tests.checkpoint.crafting import CRC, Table, change_fields, fields, write_table
+from tests.checkpoint.crafting import (
+    CRC,
+    change_fields,
+    fields,
+    read_table_file,
+    write_table,
+)
 
 GOLDEN = "tests/golden/checkpoints"
 PREFIXES = {
@@ -90,7 +96,7 @@ def mutate_message(message, chance, depth=0):
 
 def mutate_entries(path, chance):
     """Changes an entry of a table, under right checksums."""
-    entries = list(Table(path).entries())
+    entries = read_table_file(path)
     at = chance.randrange(len(entries))
     key, value = entries[at]
     action = chance.choice(["field"] * 6 + ["drop", "copy", "key", "garbage", "another's"])

@@ -72,7 +72,6 @@ ENTRIES = {
     "no checksum": ({c.CRC: b"\0\0\0\0"}, "the checksum of the value is wrong"),
     "another's bytes": ({c.OFFSET: 100}, "lie over each other"),
     "parts that are not there": ({c.PARTS: part((0, 2), None), c.SIZE: 0}, "is missing"),
-    "too few parts": ({c.PARTS: part((0, 1), None), c.SIZE: 0}, "hold 7 values, the whole 14"),
     "a part outside": ({c.PARTS: part((1, 2), None), c.SIZE: 0}, "takes 2 from 1 on along an axis"),
     "a negative part": ({c.PARTS: part((0, -1), (0, -2)), c.SIZE: 0}, "takes -2 from 0 on"),
     "a part that overflows": ({c.PARTS: part((HUGE, 2), None), c.SIZE: 0}, f"2 from {HUGE} on"),
@@ -156,6 +155,7 @@ def test_entries_that_do_not_fit_together(copy, case):
     [
         ([(0, 3), (2, 2), (5, 2)], "two of its parts lie over each other"),
         ([(0, 3), (3, 2), (3, 2)], "is missing"),
+        ([(0, 4), (3, 2), (5, 2)], "its parts hold 24 values, the whole 21"),
         ([(0, 3), (3, 3), (6, 1)], "has another dtype or shape"),
     ],
 )
@@ -178,6 +178,19 @@ def test_parts_over_each_other(copy, extents, text):
 
     rewrite_table(f"{prefix}.index", change)
     assert text in refusal(prefix)
+
+
+def test_who_lies_over_whom_is_told(copy):
+    """Not the one before, but the one whose bytes reach farthest."""
+    prefix = copy("v2")
+    entries = dict(c.read_table_file(f"{prefix}.index"))
+    larger = {number: value for number, _, value in c.fields(entries[b"larger"])}
+    inside = larger.get(c.OFFSET, 0) + 100
+    empty = {c.SHAPE: shape(0), c.SIZE: 0, c.CRC: b"\xd8\xea\x82\xa2"}
+    rewrite_entry(prefix, "int32", {**empty, c.OFFSET: inside})
+    assert read_checkpoint(prefix).read("int32").shape == (0,)  # Nothing lies over nothing.
+    rewrite_entry(prefix, "float32", {c.OFFSET: inside + 8})
+    assert "'larger' and 'float32' lie over each other" in refusal(prefix)
 
 
 def snappy(content):
@@ -222,7 +235,7 @@ def test_a_block_that_is_none(copy, case):
 def test_a_compressed_table_is_read(copy):
     """Several blocks, and all compressed: as builds of TensorFlow with Snappy write them."""
     prefix = copy("v1")
-    entries = list(c.Table(prefix).entries())
+    entries = c.read_table_file(prefix)
     half = len(entries) // 2
     blocks = [(part[-1][0], snappy(c.block(part)), 1) for part in (entries[:half], entries[half:])]
     with open(prefix, "wb") as file:

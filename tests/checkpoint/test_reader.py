@@ -157,3 +157,80 @@ def test_listing_and_reading_load_nothing_heavy(prefix):
     )
     done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
     assert done.stdout.decode().strip() == "[]"
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_variable_saved_in_part_is_listed_and_not_read(tmp_path, version, which):
+    """A Saver may be given some parts: the others are read, as TensorFlow reads them."""
+    import tensorflow.compat.v1 as tf
+
+    wanted = np.arange(15, dtype=np.float32).reshape(5, 3)
+    with tf.Graph().as_default(), tf.Session() as session:
+        table = tf.get_variable("table", [7, 3], partitioner=tf.fixed_size_partitioner(3))
+        weights = tf.get_variable("weights", initializer=wanted)
+        saver = tf.train.Saver([list(table)[which], weights], write_version=version)
+        session.run(tf.global_variables_initializer())
+        prefix = saver.save(session, str(tmp_path / "model.ckpt"))
+    checkpoint = read_checkpoint(prefix)
+    assert {name: str(spec) for name, spec in checkpoint.variables.items()} == {
+        "table": "[7,3] float32",
+        "weights": "[5,3] float32",
+    }
+    np.testing.assert_array_equal(checkpoint.read("weights"), wanted)
+    held = 9 if which == 0 else 6
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read("table")
+    assert str(caught.value).splitlines() == [
+        f"Cannot read variable 'table' of checkpoint prefix '{prefix}':",
+        f"  its parts hold {held} values, the whole 21",
+        "Likely cause: the Saver was given only some parts of a partitioned variable.",
+        "Fix: leave the variable out, or save all its parts.",
+    ]
+
+
+def test_what_the_system_says_is_no_damage(copied, monkeypatch):
+    checkpoint, name = read_checkpoint(str(copied)), "digits/sepconv2/pointwise_weights"
+
+    class Broken:
+        def __init__(self, *args, **kwargs):
+            self._place = 0
+
+        def seek(self, place, whence=0):
+            self._place = 10**6
+
+        def tell(self):
+            return self._place
+
+        def read(self, size):
+            raise OSError(5, "Input/output error")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("slimfix.checkpoint.files._open", Broken)
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read(name)
+    assert str(caught.value).splitlines() == [
+        f"Cannot read variable '{name}' of checkpoint prefix '{copied}':",
+        f"  [Errno 5] Input/output error: '{copied}.data-00000-of-00001'",
+    ]
+    monkeypatch.setattr(Broken, "read", lambda self, size: b"")
+    with pytest.raises(CheckpointError) as caught:
+        checkpoint.read(name)
+    assert str(caught.value).splitlines()[1:] == [
+        f"  '{copied}.data-00000-of-00001' was cut short while it was read"
+    ]
+
+
+def test_a_file_that_may_not_be_opened_is_no_damage(copied, monkeypatch):
+    def refuse(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(str(copied))
+    monkeypatch.undo()
+    assert str(caught.value).splitlines()[1:] == [
+        f"  [Errno 13] Permission denied: '{copied}.index'"
+    ]

@@ -14,7 +14,7 @@ import pytest
 
 from slimfix.errors import UsageError
 from slimfix.migration.eager import run_eagerly
-from slimfix.parity.keras_file import load_keras_file
+from slimfix.parity.keras_file import check_keras_file, load_keras_file
 
 
 def small_model():
@@ -157,6 +157,19 @@ def test_a_weight_in_another_file_is_not_read(changed, tmp_path, way):
 
     path = changed("model.weights.h5", with_weights(lead_outside))
     assert refusal(path) == "'model.weights.h5': 'layers/dense/vars/0' lies in another file"
+
+
+def test_no_step_back_is_made_in_the_archive(whole, monkeypatch):
+    """Up to Python 3.12 each one reads the member from its first byte on."""
+
+    def refuse(*_):
+        raise AssertionError("a seek in a member")
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "seek", refuse)
+    run_eagerly(check_keras_file, whole)
+    archive = zipfile.ZipFile(whole)
+    with archive, archive.open("model.weights.h5") as member, pytest.raises(AssertionError):
+        h5py.File(member, "r")  # Sabotage: h5py does seek.
 
 
 def test_damage_is_told_in_the_words_of_who_saw_it(changed, whole, tmp_path):

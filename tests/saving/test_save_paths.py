@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import slimfix
+from slimfix.checkpoint import read_checkpoint
 from slimfix.errors import UsageError
 
 
@@ -108,3 +109,22 @@ def test_a_full_disk(version, tmp_path):
     )
     assert done.stdout.startswith(f"Cannot write '{tmp_path / 'm'}':\n  File too large\nFix: ")
     assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_folder_of_the_prefix_s_name(saver, session, version, tmp_path):
+    """Version 2 writes beside it, as tf.train.Saver does; version 1 would write over it."""
+    (tmp_path / "model").mkdir()
+    if version == 1:
+        with pytest.raises(UsageError, match=r"'.*model' is a folder"):
+            saver.save(session, tmp_path / "model")
+        return
+    prefix = saver.save(session, tmp_path / "model")
+    wanted = np.arange(15, dtype=np.float32).reshape(5, 3)
+    np.testing.assert_array_equal(read_checkpoint(prefix).read("weights"), wanted)
+
+
+@pytest.mark.parametrize("suffix", [".index", ".meta", ".data-00000-of-00001"])
+def test_a_folder_in_place_of_a_file(saver, session, version, tmp_path, suffix):
+    (tmp_path / ("m" + suffix)).mkdir()
+    with pytest.raises(UsageError, match=f"'.*m{suffix}' is a folder"):
+        saver.save(session, tmp_path / "m")

@@ -1,20 +1,12 @@
-"""Damage to an `.index` whose every checksum is right: entries that say something else.
-
-Source of the format: google/leveldb:doc/table_format.md, tensorflow:core/lib/io/table.
-"""
+"""Damage to an `.index` whose every checksum is right: entries that say something else."""
 
 from __future__ import annotations
 
-import struct
 from random import Random
 
-import google_crc32c
-
+from tests.checkpoint.crafting import read_table, table_of
 from tests.fuzz.damage.protos import damage_proto
 from tests.fuzz.damage.raw import damage_bytes
-
-Entries = list[tuple[bytes, bytes]]
-_MAGIC = struct.pack("<Q", 0xDB4775248B80FB57)
 
 
 def damage_index(random: Random, content: bytes) -> tuple[bytes, str]:
@@ -49,81 +41,4 @@ def damage_index(random: Random, content: bytes) -> tuple[bytes, str]:
             changed, what = damage_bytes(random, key)
             entries[place] = changed, value
         told.append(f"entry '{name}': {what}")
-    return write_table(sorted(entries)), "; ".join(told)
-
-
-def read_table(content: bytes) -> Entries:
-    """Returns keys and values of a table without compression, in order."""
-    place = 0
-    footer = content[-48:]
-    for _ in range(2):
-        _, place = _varint(footer, place)
-    offset, place = _varint(footer, place)
-    size, _ = _varint(footer, place)
-    entries: Entries = []
-    for _, handle in _block(content[offset : offset + size]):
-        offset, place = _varint(handle, 0)
-        size, _ = _varint(handle, place)
-        entries += _block(content[offset : offset + size])
-    return entries
-
-
-def write_table(entries: Entries) -> bytes:
-    """Returns a table of one block, checksums right."""
-    block = _signed(_packed(entries))
-    handle = _number(0) + _number(len(block) - 5)
-    nothing = _signed(_packed([]))
-    index = _signed(_packed([((entries[-1][0] if entries else b"") + b"\xff", handle)]))
-    start = len(block) + len(nothing)
-    footer = _number(len(block)) + _number(len(nothing) - 5)
-    footer += _number(start) + _number(len(index) - 5)
-    return block + nothing + index + footer.ljust(40, b"\0") + _MAGIC
-
-
-def _block(block: bytes) -> Entries:
-    restarts = struct.unpack("<I", block[-4:])[0]
-    end = len(block) - 4 - 4 * restarts
-    entries: Entries = []
-    place, key = 0, b""
-    while place < end:
-        shared, place = _varint(block, place)
-        own, place = _varint(block, place)
-        size, place = _varint(block, place)
-        key = key[:shared] + block[place : place + own]
-        entries.append((key, block[place + own : place + own + size]))
-        place += own + size
-    return entries
-
-
-def _packed(entries: Entries) -> bytes:
-    packed, restarts = b"", []
-    for key, value in entries:
-        restarts.append(len(packed))
-        packed += _number(0) + _number(len(key)) + _number(len(value)) + key + value
-    restarts = restarts or [0]
-    return packed + struct.pack(f"<{len(restarts) + 1}I", *restarts, len(restarts))
-
-
-def _signed(block: bytes) -> bytes:
-    crc = google_crc32c.value(block + b"\0")
-    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-    return block + b"\0" + struct.pack("<I", masked)
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        place += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, place
-
-
-def _number(value: int) -> bytes:
-    packed = bytearray()
-    while value > 127:
-        packed.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*packed, value])
+    return table_of(sorted(entries)), "; ".join(told)
