@@ -20,7 +20,8 @@ from slimfix.errors import (
 _NO_KERNEL = re.compile(r"No OpKernel|No registered|Unimplemented|not implemented|only supports")
 _NODE = re.compile(r"\[\[(?:\{\{)?node ([^\s}]+)")
 _HANDED_ON = ("Identity", "RefIdentity", "Switch", "RefSwitch", "All", "ReadVariableOp")
-_DEEP = 6
+# How deep a condition is spelt out, how many ops of it, and how many operands of each.
+_DEEP, _MOST, _WIDE = 6, 30, 8
 
 
 def run_session(session: Any, fetches: Any, feeds: Any = None) -> Any:
@@ -112,8 +113,12 @@ def _explained(error: Any, op: Any) -> SlimfixError:
     )
 
 
-def _expression(tensor: Any, deep: int = 0) -> str:
-    """Returns what computes a tensor, in short: LessEqual(Max(Abs(x)), 1.0)."""
+def _expression(tensor: Any, deep: int = 0, shown: list[Any] | None = None) -> str:
+    """Returns what computes a tensor, in short: LessEqual(Max(Abs(x)), 1.0).
+
+    Args: `deep` and `shown`: how deep it lies, and the ops that are spelt out already.
+    """
+    shown = [] if shown is None else shown
     op = tensor.op
     while op.type in _HANDED_ON and op.inputs:
         op = op.inputs[0].op
@@ -122,10 +127,12 @@ def _expression(tensor: Any, deep: int = 0) -> str:
 
         value = np.asarray(tf.get_static_value(op.outputs[0]))
         return str(value) if value.size == 1 else f"'{op.name}'"
-    if not op.inputs or deep == _DEEP:
+    if not op.inputs or deep == _DEEP or len(shown) >= _MOST:
         return f"'{op.name}'"
+    shown.append(op)
     read = [each for index, each in enumerate(op.inputs) if not (index and _is_axes(op))]
-    return f"{op.type}({', '.join(_expression(each, deep + 1) for each in read)})"
+    texts = [_expression(each, deep + 1, shown) for each in read[:_WIDE]]
+    return f"{op.type}({', '.join([*texts, *(['...'] if len(read) > _WIDE else [])])})"
 
 
 def _is_axes(op: Any) -> bool:

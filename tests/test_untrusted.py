@@ -8,8 +8,10 @@ import pytest
 
 import slimfix
 from slimfix import slim
-from slimfix.errors import ParityError, UnsafeGraphError
+from slimfix.checkpoint import read_checkpoint
+from slimfix.errors import ParityError, UnsafeGraphError, UnsupportedOpError
 from slimfix.graphdef import side_effects
+from slimfix.graphdef.meta import read_meta
 
 CALLS = []
 
@@ -189,3 +191,68 @@ def test_names_of_a_checkpoint_reach_no_terminal_raw(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "a\\x1b]0;yours\\x07\\u202e" in said
     assert not {"\x1b", "\x07", "\u202e"} & set(said)
+
+
+@pytest.mark.parametrize("run", RUNS[:2])
+def test_a_gradient_on_the_way_is_recorded(graph, saved, tmp_path, run):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    score = slim.fully_connected(x, 5, activation_fn=tf.sigmoid, scope="score")
+    (slope,) = tf.gradients(score, x)  # SigmoidGrad.
+    net = slim.fully_connected(slope, 4, normalizer_fn=slim.batch_norm, scope="fc")
+    tf.identity(slim.fully_connected(net, 3, activation_fn=None, scope="out"), name="end")
+    run(saved(), tmp_path)
+
+
+@pytest.mark.skipif(not HAS_KERAS_3, reason="a migration needs Keras 3")
+def test_what_only_computes_has_no_converter(graph, saved, tmp_path):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    h = tf.cast(tf.raw_ops.Bucketize(input=x, boundaries=[-1.0, 0.5]), tf.float32)
+    tf.identity(slim.fully_connected(h, 3, scope="fc"), name="end")
+    with pytest.raises(UnsupportedOpError, match="Bucketize"):
+        migrate(saved(), tmp_path)
+
+
+def test_an_initial_value_that_the_checkpoint_replaces_does_not_run(graph, saved, tmp_path):
+    """Weights of Python, embeddings say, are in the checkpoint."""
+    import tensorflow.compat.v1 as tf
+
+    def load():
+        CALLS.append("load")
+        return np.linspace(0.5, 2, 30, dtype=np.float32).reshape(6, 5)
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    initial = tf.py_func(load, [], tf.float32)
+    initial.set_shape([6, 5])
+    table = tf.get_variable("table", initializer=initial)
+    net = slim.fully_connected(x @ table, 4, normalizer_fn=slim.batch_norm, scope="fc")
+    tf.identity(slim.fully_connected(net, 3, activation_fn=None, scope="out"), name="end")
+    prefix = saved()
+    CALLS.clear()
+    recalibrate(prefix, tmp_path)
+    assert CALLS == []
+    old, new = (read_checkpoint(each) for each in (prefix, str(tmp_path / "new.ckpt")))
+    np.testing.assert_array_equal(new.read("table"), old.read("table"))
+
+
+def test_a_recalibration_says_what_to_feed(harm, tmp_path):
+    with pytest.raises(UnsafeGraphError, match=r"Fix: feed a tensor behind .*\(--data\); for a"):
+        recalibrate(harm("PyFunc"), tmp_path)
+
+
+def test_an_op_that_tensorflow_does_not_have(graph, saved, tmp_path):
+    """It is trusted, and its library is not loaded."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    tf.identity(slim.fully_connected(tf.nn.relu(x, "own"), 3, scope="fc"), name="end")
+    prefix = saved()
+    meta_graph = read_meta(prefix + ".meta")
+    next(node for node in meta_graph.graph_def.node if node.name == "own").op = "SomeonesOp"
+    with open(prefix + ".meta", "wb") as file:
+        file.write(meta_graph.SerializeToString())
+    with pytest.raises(UnsupportedOpError, match="does not have an op of this graph"):
+        record(prefix, tmp_path, allow_ops="SomeonesOp")

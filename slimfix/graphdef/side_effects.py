@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 from typing import Any, Collection, Iterable
 
@@ -12,23 +13,55 @@ from slimfix.graphdef.view import GraphView, Node
 
 # Only for the text: what is on no list of `pure_ops` is refused whatever it is called.
 _REASONS = (
-    (r"WriteFile|Save|MergeV2Checkpoints|.*SummaryWriter|Write.*Summary", "writes files"),
-    (r"ReadFile|MatchingFiles|Restore|ImmutableConst|.*Vocab.*|Decode\w*Proto", "reads files"),
+    (
+        r"WriteFile|Save|MergeV2Checkpoints|.*Summary(Db|File)?Writer|Write.*Summary|ImportEvent",
+        "writes files",
+    ),
+    (
+        r"ReadFile|MatchingFiles|Restore|ImmutableConst|.*Vocab.*|(De|En)code\w*Proto|Skipgram"
+        r"|LoadAndRemapMatrix|FixedUnigramCandidateSampler|GcsConfigure",
+        "reads files",
+    ),
     (r"(Eager)?PyFunc", "calls Python code"),
     (r"Print|LogMessage", "prints"),
-    (r".*(Dataset|Iterator|Queue|Reader|Barrier|Stage)", "is an input pipeline"),
+    (r"Abort", "ends the process"),
+    (r"Timestamp", "reads the clock"),
+    (r"Copy(Host)?$|Debug(Identity|NanCount|NumericSummary)", "reports to a debugger"),
+    (r"\w*TPU|(In|Out)feed|Prelinearize|WorkerHeartbeat", "needs a TPU"),
+    (
+        r".*(Dataset|Iterator|Queue|Reader|Barrier|Stage|Unstage|MemoryCache|RandomSeedGenerator"
+        r"|StatsAggregator|ThreadPoolHandle)|RecordInput|(Ordered)?Map(Clear|Incomplete|Peek|Size)",
+        "is an input pipeline",
+    ),
     (r".*(HashTable|LookupTable|Lookup|InitializeTable)", "reaches a table outside the graph"),
-    (r"_?(Host)?(Send|Recv)|Collective|.*Rpc|.*AllReduce|Nccl", "talks to other processes"),
+    (r".*(BoostedTrees|TensorForest)", "reaches decision trees outside the graph"),
+    (
+        r"_?(Host|Xla)?(Send|Recv)|Collective|.*Rpc|.*AllReduce|_?Nccl|AllToAll|CrossReplicaSum",
+        "talks to other processes",
+    ),
+    (r".*Accumulator|Mutex|ConsumeMutexLock|(Unb|B)atch(Grad)?$", "waits for other runs"),
+    (r"(Get|Delete)Session", "keeps tensors from one run to the next"),
+    (r"(Resource)?(Sparse)?Apply[A-Z]|NegTrain|Sdca", "trains variables"),
+    (
+        r"SymbolicGradient|For$|RemoteCall|RemoteFusedGraph|MapDefun|BatchFunction",
+        "runs a function that slimfix does not follow",
+    ),
+    (r"_?Xla", "runs inside XLA only"),
+    (r"_", "is an op that TensorFlow makes while it runs a graph"),
 )
 _OF_SLIMFIX = "slimfix."  # Stand-ins that `resolve` makes.
+_OTHER_ENDS = "choose --inputs behind these nodes or --outputs before them"
 
 
-def refuse_side_effects(nodes: Iterable[Node], allowed: Collection[str]) -> None:
+def refuse_side_effects(
+    nodes: Iterable[Node], allowed: Collection[str], way_out: str = _OTHER_ENDS
+) -> None:
     """Raises unless all of these nodes only compute, or are of op types that the user lets run.
 
     Args:
       nodes: what is to be read as a function, or run.
       allowed: op types.
+      way_out: how the user can leave these nodes out, in words.
     Raises: UnsafeGraphError: names all others.
     """
     found = [
@@ -47,19 +80,21 @@ def refuse_side_effects(nodes: Iterable[Node], allowed: Collection[str]) -> None
             [f"{node.op} '{node.name}': {_reason(node.op)}" for node in found],
             cause="it reads data, logs, or has an op of its own between inputs and outputs; or "
             "the file is not what it seems.",
-            fix="choose --inputs behind these nodes or --outputs before them; for a graph that you "
-            f"trust, let them run with allow_ops (--allow_ops={ops}).",
+            fix=f"{way_out}; for a graph that you trust, let them run with allow_ops "
+            f"(--allow_ops={ops}).",
         )
     )
 
 
-def refuse_side_effects_in(graph_def: Any, allowed: Collection[str]) -> None:
+def refuse_side_effects_in(
+    graph_def: Any, allowed: Collection[str], way_out: str = _OTHER_ENDS
+) -> None:
     """Raises as `refuse_side_effects` for a whole GraphDef, functions that it calls included."""
     library = {function.signature.name: function for function in graph_def.library.function}
-    pending = list(GraphView.from_graph_def(graph_def).nodes.values())
+    pending = collections.deque(GraphView.from_graph_def(graph_def).nodes.values())
     found, seen = [], set()
     while pending:
-        node = pending.pop(0)
+        node = pending.popleft()
         if node.op not in CALL_OPS and node.op not in library:
             found.append(node)
         for name in [node.op, *_named_functions(node)]:
@@ -69,7 +104,7 @@ def refuse_side_effects_in(graph_def: Any, allowed: Collection[str]) -> None:
                     Node(f"{name}/{proto.name}", proto.op, (), (), proto.attr)
                     for proto in library[name].node_def
                 ]
-    refuse_side_effects(found, allowed)
+    refuse_side_effects(found, allowed, way_out)
 
 
 def _named_functions(node: Node) -> list[str]:

@@ -7,7 +7,8 @@ would make is known, before anything that reads it is.
 
 from __future__ import annotations
 
-from typing import Any, Collection, Mapping, Optional, Tuple
+import dataclasses
+from typing import Any, Collection, Iterable, Mapping, Optional, Tuple
 
 from slimfix import names
 from slimfix.errors import MigrationError, UnsafeGraphError, UnsupportedOpError, explain
@@ -55,7 +56,6 @@ def import_function(
     """
     import tensorflow.compat.v1 as tf
 
-    fed = {tensor: names.fed_name(tensor) for tensor in resolved.inputs}
     steps = FunctionGraph(most_computed(resolved))
     for tensor, (shape, dtype) in input_shapes.items():
         _add_placeholder(steps.pending, tensor, shape, dtype)
@@ -63,19 +63,51 @@ def import_function(
         spec = weights.spec(variable)
         dtype = tf.as_dtype(spec.dtype).as_datatype_enum
         _add_placeholder(steps.pending, tensor, spec.shape, dtype)
+    _take_in_steps(steps, resolved)
+    return steps
+
+
+def check_constants(resolved: Resolved) -> None:
+    """Raises UnsafeGraphError if the constant parts of a graph would be too large."""
+    constant = {name: resolved.nodes[name] for name in find_constant(resolved)}
+    if constant:
+        part = dataclasses.replace(resolved, nodes=constant, inputs=())
+        _take_in_steps(FunctionGraph(most_computed(part)), part)
+
+
+def _take_in_steps(steps: FunctionGraph, resolved: Resolved) -> None:
+    fed = {tensor: names.fed_name(tensor) for tensor in resolved.inputs}
     constant = set(find_constant(resolved))
+    for nodes, growing in _find_steps(resolved):
+        for node in nodes:
+            _add_node(steps.pending, node, fed)
+        steps.take(node.name for node in nodes if node.name in constant)
+        for node in growing:
+            if node.name not in constant:
+                steps.hide_if_large(node.name)
+
+
+def _find_steps(resolved: Resolved) -> list[tuple[list[Node], list[Node]]]:
+    """Returns the nodes to import in one step, and those of them to be measured after it.
+
+    A node's step is how many of those lie above it, on the way where there are most.
+    """
+    steps: list[tuple[list[Node], list[Node]]] = [([], [])]
     settled: set[str] = set()  # What TensorFlow may compute: of constants and of known shapes.
+    readable: dict[str, int] = {}  # The first step that may read a node.
     for node in _sources_first(resolved):
-        _add_node(steps.pending, node, fed)
-        if node.name in constant:
-            steps.uncounted.append(node.name)
+        sources = (names.split_tensor_name(tensor)[0] for tensor in node.inputs)
+        step = max((readable.get(source, 0) for source in sources), default=0)
+        if step == len(steps):
+            steps.append(([], []))
+        nodes, growing = steps[step]
+        nodes.append(node)
         if node.op in _TAKES_SIZES or _is_computed(node, settled):
             settled.add(node.name)
             if node.op not in _NEVER_LARGER:
-                steps.take()
-                if node.name not in constant:
-                    steps.hide_if_large(node.name)
-    steps.take()
+                growing.append(node)
+                step += 1
+        readable[node.name] = step
     return steps
 
 
@@ -134,7 +166,6 @@ class FunctionGraph:
     Attributes:
       graph: tf.Graph.
       pending: GraphDef of what is not in it yet.
-      uncounted: names of the constants that are not measured yet.
       hidden: names of the nodes that are not to be run: of the shape of a tensor they make a large
         one. What reads them reads a placeholder.
     """
@@ -144,11 +175,11 @@ class FunctionGraph:
 
         self.graph = tf.Graph()
         self.pending = protos.GraphDef()
-        self.uncounted: list[str] = []
         self.hidden: set[str] = set()
         self._limit = limit
         self._operations: dict[str, Any] = {}
-        self._counted: list[str] = []
+        self._made: dict[str, int] = {}  # Bytes, by the name of each constant.
+        self._total = 0
         self._stand_ins: dict[str, Any] = {}
 
     def tensor(self, name: str) -> Any:
@@ -159,34 +190,36 @@ class FunctionGraph:
             raise KeyError(f"'{node}' has {len(outputs)} outputs")
         return outputs[index]
 
-    def take(self) -> None:
-        """Imports what is pending, and counts the constants in it.
+    def take(self, constants: Iterable[str]) -> None:
+        """Imports what is pending, and counts the constants of these names in it.
 
         Raises: as `import_function`.
         """
         import tensorflow.compat.v1 as tf
 
-        own = [node.name for node in self.pending.node]
+        own = {node.name: None for node in self.pending.node}
         outside = {
             names.join_tensor_name(*names.split_tensor_name(tensor))
             for node in self.pending.node
             for tensor in node.input
         }
-        outside = {each for each in outside if names.split_tensor_name(each)[0] not in {*own}}
+        outside = {each for each in outside if names.split_tensor_name(each)[0] not in own}
         self.pending.versions.producer = _PRODUCER
         try:
             known = {tensor: self._to_read(tensor) for tensor in outside}
             with self.graph.as_default():
                 taken = tf.import_graph_def(
-                    protos.as_tensorflow(self.pending), known, return_elements=own, name=""
+                    protos.as_tensorflow(self.pending), known, return_elements=[*own], name=""
                 )
         except (KeyError, ValueError, tf.errors.OpError) as error:
-            raise _import_error(error) from error
+            raise import_error(error) from error
         self._operations.update(zip(own, taken))
         self.pending = protos.GraphDef()
-        self._counted += self.uncounted
-        self.uncounted = []
-        self.refuse_large(self._counted)
+        made = {name: _bytes_made(self._operations[name]) for name in constants}
+        self._made.update(made)
+        self._total += sum(made.values())
+        if self._total > self._limit:
+            self.refuse_large(self._made)
 
     def hide_if_large(self, name: str) -> None:
         """Lets what comes read a placeholder where a node makes more than sizes can need."""
@@ -228,7 +261,8 @@ def _bytes_made(operation: Any) -> int:
     )
 
 
-def _import_error(error: Exception) -> MigrationError:
+def import_error(error: Exception) -> MigrationError:
+    """Returns in a user's words what TensorFlow says of a graph that it does not import."""
     text = str(error).strip()
     if "not registered" in text:
         return UnsupportedOpError(

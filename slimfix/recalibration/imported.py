@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Collection, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.errors import CheckpointMismatchError, RecalibrationError, explain
-from slimfix.graphdef.protos import as_tensorflow
+from slimfix.graphdef.protos import add_node, as_tensorflow
 from slimfix.graphdef.pruning import prune
 from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
 from slimfix.graphdef.side_effects import refuse_side_effects_in
 from slimfix.graphdef.variables import VARIABLE_OPS
-from slimfix.graphdef.view import GraphView
+from slimfix.graphdef.view import GraphView, Node
 from slimfix.recalibration.variables import assign_variables, find_assignments
 from slimfix.running import building, run_session
 from slimfix.scopes import format_near
+
+_WAY_OUT = "feed a tensor behind these nodes with data (--data)"
 
 
 @contextlib.contextmanager
@@ -57,9 +59,9 @@ def open_session(
 
     import tensorflow.compat.v1 as tf
 
-    nodes = [*starts, *(node.name for node in assignments.values())]
-    pruned = prune(graph_def, view, nodes, fed)
-    refuse_side_effects_in(pruned, allow_ops)
+    pruned = prune(graph_def, view, [*starts, *variables, *initial], fed)
+    _add_assignments(pruned, (assignments[name] for name in values))
+    refuse_side_effects_in(pruned, allow_ops, _WAY_OUT)
     graph = tf.Graph()
     with graph.as_default(), building(RecalibrationError):
         tf.import_graph_def(as_tensorflow(pruned), name="")
@@ -67,6 +69,18 @@ def open_session(
         run_session(session, [graph.get_operation_by_name(name) for name in initial])
         assign_variables(session, view, values)
         yield session, {name: places[name].name if name in places else name for name in variables}
+
+
+def _add_assignments(graph_def: Any, assignments: Iterable[Node]) -> None:
+    """Adds ops that assign what they are fed: not the initial values, which may be of any op."""
+    there = {node.name for node in graph_def.node}
+    for node in assignments:
+        if node.name not in there:
+            value = graph_def.node.add(name=f"{node.name}/fed", op="Placeholder")
+            value.attr["dtype"].type = node.attr("T") or node.attr("dtype")
+            value.attr["shape"].shape.unknown_rank = True
+            attrs = {key: each for key, each in node.attrs.items() if not key.startswith("_")}
+            add_node(graph_def, node.name, node.op, [node.inputs[0], f"{value.name}:0"], attrs)
 
 
 def find_missing(view: GraphView, variables: Sequence[str], checkpoint: Checkpoint) -> list[str]:

@@ -54,26 +54,29 @@ def find_bounds(view: GraphView, tensor: str) -> Bounds:
     with a constant.
     """
     bounds = Bounds()
-    for node in view.nodes.values():
-        if node.op == "Assert":
-            for op, left, right in _comparisons(view, node.inputs[0]):
-                for one, each, other in ((op, left, right), (_TURNED.get(op, op), right, left)):
-                    limit = read_scalar(view, other)
-                    found = None if limit is None else _read(view, tensor, one, each, limit)
-                    bounds = bounds.cut(found or Bounds())
+    for op, left, right in _comparisons(view):
+        for one, each, other in ((op, left, right), (_TURNED.get(op, op), right, left)):
+            limit = read_scalar(view, other)
+            found = None if limit is None else _read(view, tensor, one, each, limit)
+            bounds = bounds.cut(found or Bounds())
     return bounds
 
 
-def _comparisons(view: GraphView, condition: str) -> Iterator[tuple[str, str, str]]:
-    """Gives (op, left, right) of the comparisons that must all hold."""
-    node = view.producer(condition)
-    while node.op in _SAME_CONDITION:
-        node = view.producer(node.inputs[0])
-    if node.op == "LogicalAnd":
-        for each in node.inputs:
-            yield from _comparisons(view, each)
-    elif node.op in _COMPARISONS:
-        yield (node.op, node.inputs[0], node.inputs[1])
+def _comparisons(view: GraphView) -> Iterator[tuple[str, str, str]]:
+    """Gives (op, left, right) of the comparisons that must all hold, each once."""
+    pending = [node.inputs[0] for node in view.nodes.values() if node.op == "Assert"]
+    seen: set[str] = set()
+    while pending:
+        node = view.producer(pending.pop())
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        if node.op in _SAME_CONDITION:
+            pending.append(node.inputs[0])
+        elif node.op == "LogicalAnd":
+            pending += node.inputs
+        elif node.op in _COMPARISONS:
+            yield (node.op, node.inputs[0], node.inputs[1])
 
 
 def _read(view: GraphView, tensor: str, op: str, compared: str, limit: float) -> Bounds | None:

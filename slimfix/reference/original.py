@@ -16,8 +16,9 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.errors import MigrationError, UnsafeGraphError, count, explain
+from slimfix.errors import MigrationError, UnsafeGraphError, UnsupportedOpError, count, explain
 from slimfix.graphdef.view import GraphView, Node
+from slimfix.network.importing import import_error
 from slimfix.reference import plain_graph
 from slimfix.reference.rewriting import last_name, rewrite
 from slimfix.running import building, run_session
@@ -37,6 +38,8 @@ def graph_takes(
     """
     try:
         Original(view, read, feeds, fetches, float64=False)
+    except UnsupportedOpError:
+        raise
     except MigrationError:
         return False
     return True
@@ -70,6 +73,7 @@ class Original:
         Raises:
           MigrationError: the graph refuses inputs of these shapes.
           UnsafeGraphError: it would do more than compute, or fill the memory.
+          UnsupportedOpError: an op that this TensorFlow does not have.
         """
         import tensorflow.compat.v1 as tf
 
@@ -80,10 +84,12 @@ class Original:
         self._fed = {self._name(tensor): np.asarray(value) for tensor, value in feeds.items()}
         self._graph = tf.Graph()
         plain = (self._stored_as_placeholder(node) for node in self._nodes.values())
-        with self._graph.as_default():
+        with self._graph.as_default(), building():
             plain_def = plain_graph.to_graph_def(plain, float64)
-            with building():
+            try:
                 tf.import_graph_def(plain_def, name="")
+            except tf.errors.NotFoundError as error:
+                raise import_error(error) from error
         _refuse_absurd(self._graph)
 
     def size(self, tensor: str) -> int | None:

@@ -12,8 +12,7 @@ import slimfix
 from slimfix.errors import UsageError, explain, naming
 from slimfix.network.checked import CheckedNetwork, check_network
 from slimfix.network.checks import check_fed
-from slimfix.network.importing import import_function
-from slimfix.network.input_types import read_input_type
+from slimfix.network.importing import check_constants
 from slimfix.network.network import Network
 from slimfix.network.reading import Reading
 from slimfix.network.resolve import resolve_as
@@ -157,8 +156,7 @@ def _record(
     reason = why_not_trained(opened.meta_graph, find_layers(trained), reading.variables)
     levels = levels or (LEVELS[:1] if reason else LEVELS[:3])
     check_trains(reason, [level for level in LEVELS[1:] if level in levels])
-    shapes = {tensor: read_input_type(opened.view, tensor) for tensor in reading.signature.inputs}
-    import_function(reading.resolved, weights, shapes)  # It refuses constants without measure.
+    check_constants(reading.resolved)
     feeds = _find_feeds(trained, reading, data, batch_size, batches)
     found: dict[str, Any] = dict(_run_levels(trained, reading, weights, feeds, levels))
     trajectory = None

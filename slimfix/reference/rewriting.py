@@ -23,6 +23,9 @@ from slimfix.reference.known_sizes import with_known_sizes
 from slimfix.reference.modes import in_inference_mode, without_dropout
 from slimfix.reference.nodes import output, with_attrs
 
+# What only training runs lies beside the way from inputs to outputs.
+_WITHOUT_TRAINING = "leave training out (--levels=L1), or choose --inputs behind these nodes"
+
 
 def rewrite(
     view: GraphView,
@@ -63,7 +66,8 @@ def rewrite(
             else:
                 plain = plain_graph.read_instead(node, handles.get(name))
             nodes[name] = _reading(plain, renamed, waited_for)
-    refuse_side_effects(nodes.values(), view.allowed_ops)
+    way_out = {"way_out": _WITHOUT_TRAINING} if training else {}
+    refuse_side_effects(nodes.values(), view.allowed_ops, **way_out)
     widened: dict[str, str] = {}
     if float64:
         sized = {name: with_known_sizes(view, node) for name, node in nodes.items()}

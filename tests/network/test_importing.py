@@ -38,7 +38,7 @@ MAKERS = {
     "OneHot": lambda tf: tf.reduce_mean(tf.one_hot([3], 2 * 10**9)),
     "Tile": tiled,
     "Mul": outer,
-    "Relu": many,
+    "AddV2": many,
     "Sub": lambda tf: tf.reduce_mean(tf.constant(0.5, shape=[2**28 - 7]) - 0.25),
 }
 
@@ -111,3 +111,34 @@ def test_a_large_tensor_of_the_size_of_the_input(graph, saved, tmp_path):
     assert "1 tensor of the network would be larger than any" in str(error.value)
     assert "\n  Fill 'Fill:0': 4,800,000,000 numbers\n" in str(error.value)
     assert peak() - before < 1.5
+
+
+@pytest.mark.parametrize("layers", [3, 60])
+def test_as_many_imports_as_constants_lie_above_each_other(graph, monkeypatch, layers):
+    """And not one for each of them: written-out batch norms are many."""
+    import tensorflow.compat.v1 as tf
+
+    from slimfix.graphdef.view import GraphView
+    from slimfix.network.importing import import_function
+    from slimfix.network.resolved import Resolved
+
+    h = tf.placeholder(tf.float32, [None, 6], name="x")
+    for index in range(layers):
+        mean, variance, gamma = (tf.constant([index + each] * 6) for each in (0.5, 1.5, 2.5))
+        scale = tf.rsqrt(variance + 1e-3) * gamma  # AddV2, Rsqrt, Mul; with the mean another Mul.
+        h = h * scale - mean * scale
+    tf.identity(h, name="end")
+    nodes = {
+        node.name: node
+        for node in GraphView.from_graph_def(graph.as_graph_def()).nodes.values()
+        if node.op != "Placeholder"
+    }
+    imports = []
+    original = tf.import_graph_def
+    monkeypatch.setattr(
+        tf, "import_graph_def", lambda *args, **more: imports.append(1) or original(*args, **more)
+    )
+    resolved = Resolved(nodes, ("x:0",), ("end:0",), {}, {}, {}, {}, ())
+    found = import_function(resolved, None, {"x:0": ((None, 6), 1)})
+    assert found.tensor("end:0").shape.as_list() == [None, 6]
+    assert len(imports) == 5

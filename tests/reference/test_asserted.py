@@ -125,3 +125,22 @@ def test_other_refusals_of_tensorflow_are_said_in_its_words(graph, saved, tmp_pa
     assert "TensorFlow stops at Gather" in text
     assert "\n  InvalidArgumentError: indices[" in text and "is not in [0, 7)" in text
     assert "Graph execution error" not in text
+
+
+def test_conditions_that_share_their_parts_are_read_once(graph):
+    """Else 2**60 comparisons; and what is said of them is bounded too."""
+    import tensorflow.compat.v1 as tf
+
+    from slimfix.running import _expression
+
+    x = tf.placeholder(tf.float32, [None, 6], name="x")
+    condition = tf.less(tf.reduce_max(x), 0.75)
+    for _ in range(60):
+        condition = tf.logical_and(condition, condition)
+    for _ in range(3):
+        guarded(tf, x, condition)
+    view = inline_functions(graph.as_graph_def())
+    assert find_bounds(view, "x:0") == Bounds(high=0.75, without_high=True)
+    assert len(_expression(condition)) < 2000
+    total = tf.add_n([tf.add_n([x] * 50)] * 50)
+    assert len(_expression(total)) < 2000
