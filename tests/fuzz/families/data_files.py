@@ -43,7 +43,8 @@ def damage(random: Random, net: Net) -> Damage:
         changed, told = damage_npy(random, content)
     else:
         changed, told = damage_archive(random, content, lambda r, n, c: damage_npy(r, c))
-    return Damage({path: changed}, f"{path}, checksums right: {told}", False)
+    told = f"{path}, checksums right: {told}"
+    return Damage({path: changed}, told, False, inside=frozenset({"x", "labels"}))
 
 
 def read(folder: str, net: Net) -> Any:
