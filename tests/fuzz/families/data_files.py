@@ -18,6 +18,9 @@ from tests.fuzz.families.nets import golden, npz
 from tests.fuzz.families.reading import plain
 
 _NPZ, _NPY = "data.npz", "data.npy"
+_SCOPE = "net/conv/BatchNorm"
+# What values are for: arrays of theirs, and what is computed of them.
+_NAMED = frozenset({"x", "labels", f"{_SCOPE}/moving_mean", f"{_SCOPE}/moving_variance"})
 
 
 def nets() -> Sequence[Net]:
@@ -44,7 +47,7 @@ def damage(random: Random, net: Net) -> Damage:
     else:
         changed, told = damage_archive(random, content, lambda r, n, c: damage_npy(r, c))
     told = f"{path}, checksums right: {told}"
-    return Damage({path: changed}, told, False, inside=frozenset({"x", "labels"}))
+    return Damage({path: changed}, told, False, inside=_NAMED)
 
 
 def read(folder: str, net: Net) -> Any:
