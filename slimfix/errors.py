@@ -141,19 +141,20 @@ def explain(
 
 
 @contextlib.contextmanager
-def naming(source: str) -> Iterator[None]:
-    """Adds to errors which network they are of, where their text does not say so.
+def naming(source: str | None, what: str = "Network") -> Iterator[None]:
+    """Adds to errors which network or file they are of, where their text does not say so.
 
     What looks at a graph in memory does not know where it is from; who read it does.
 
     Args:
-      source: the path of a graph, or 'package.module:function'.
+      source: the path of a graph, or 'package.module:function'; None where it is from no file.
+      what: that is.
     """
     try:
         yield
     except SlimfixError as error:
-        if printable(source) not in str(error):
-            error.args = (f"{error.args[0]}\nNetwork: '{printable(source)}'",)
+        if source is not None and printable(source) not in str(error):
+            error.args = (f"{error.args[0]}\n{what}: '{printable(source)}'",)
         raise
 
 

@@ -8,7 +8,7 @@ import os
 from typing import Any, Callable, Mapping, Sequence
 
 from slimfix.environment import check_environment
-from slimfix.errors import UsageError, explain, reason
+from slimfix.errors import UsageError, explain, naming, reason
 from slimfix.migrating import ACCOUNT_FILE, MODEL_FILE
 from slimfix.migration import plan_migration
 from slimfix.migration.eager import run_eagerly
@@ -110,21 +110,22 @@ def verify_parity(
     if path is not None and not os.path.isfile(path):
         raise UsageError(f"No Keras model at '{path}'")
     checked = check_network(source, inputs, outputs, values)  # Before Keras takes its time to load.
-    if path is not None:
-        model = _load(path)
-    model = run_eagerly(as_functional, model)
-    exact = any(type(layer).__name__ == "SlimBatchNormalization" for layer in model.layers)
-    migration = plan_migration(checked, exact)
-    parity = diff_parity(
-        model,
-        migration,
-        recorded,
-        wanted,
-        data=data,
-        optimizer=chosen,
-        steps=steps,
-        progress=progress,
-    )
+    with naming(path, "Model"), naming(recording, "Recording"):
+        if path is not None:
+            model = _load(path)
+        model = run_eagerly(as_functional, model)
+        exact = any(type(layer).__name__ == "SlimBatchNormalization" for layer in model.layers)
+        migration = plan_migration(checked, exact)
+        parity = diff_parity(
+            model,
+            migration,
+            recorded,
+            wanted,
+            data=data,
+            optimizer=chosen,
+            steps=steps,
+            progress=progress,
+        )
     checksums = {path: sha256_of(path)} if path else {}
     if recording:
         checksums[recording] = sha256_of(recording)
@@ -134,7 +135,8 @@ def verify_parity(
         with new_folder(output_dir) as folder:
             write_report(folder, result)
     if not parity.passed:
-        raise parity_error("The model is not the original network.", result, is_ours=False)
+        named = "The model" if path is None else f"The model '{path}'"
+        raise parity_error(f"{named} is not the original network.", result, is_ours=False)
     return result
 
 

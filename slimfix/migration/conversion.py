@@ -24,7 +24,7 @@ from slimfix.migration.checkpoint_checks import check_statistics
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.exact import find_exact, loading_notes
 from slimfix.migration.function import Function, Shape
-from slimfix.migration.function_checks import check_computed, check_numbers
+from slimfix.migration.function_checks import check_computed, check_numbers, check_sizes
 from slimfix.migration.plan import plan_model
 from slimfix.migration.planner import Planner, layer_name
 from slimfix.migration.records import InputRecord, ModelPlan
@@ -122,6 +122,7 @@ def _plan(checked: CheckedNetwork, exact_batch_norm: bool) -> Migration:
     function = channels_last(analyse(resolved, weights, input_shapes))
     check_computed(signature, function)
     check_numbers(function)
+    check_sizes(function)
     penalties, penalty_notes = find_penalties(meta_graph, view)
     inputs_planned = _input_records(input_shapes, function)
     batch_norms = _by_moving_mean(layers)

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from slimfix.errors import UnsupportedOpError, UsageError, count, explain
+from slimfix.errors import UnsafeGraphError, UnsupportedOpError, UsageError, count, explain
 from slimfix.migration.function import Function
 from slimfix.network.signature import Signature
+
+_ABSURD = 2**30  # Numbers in one tensor of one sample.
+
+
+def check_sizes(function: Function) -> None:
+    """Raises UnsafeGraphError for tensors that no computer holds: planning them takes memory."""
+    sizes = {
+        tensor: math.prod(size or 1 for size in shape)
+        for tensor, shape in function.shapes.items()
+        if shape is not None
+    }
+    absurd = {tensor: size for tensor, size in sizes.items() if size > _ABSURD}
+    if absurd:
+        raise UnsafeGraphError(
+            explain(
+                f"{count(len(absurd), 'tensor')} of the network would be larger than any that fits "
+                "a computer like this; nothing was planned",
+                [f"'{tensor}': {size:,} numbers" for tensor, size in absurd.items()],
+                cause="the file is not what it seems.",
+                fix="choose --outputs before these tensors.",
+            )
+        )
 
 
 def check_computed(signature: Signature, function: Function) -> None:

@@ -15,13 +15,15 @@ from slimfix.reference.recording import RecordedTrajectory, Recording
 
 
 def check_known(migration: Migration, recording: Recording | None) -> None:
-    """Raises UsageError where a recording holds tensors that the graph does not."""
-    recorded: Iterable[str] = recording.tensors if recording else ()
+    """Raises UsageError where a recording holds tensors, or fed switches, not of the graph."""
+    if recording is None:
+        return
+    recorded = [*recording.tensors, *recording.switches]
     unknown = [t for t in recorded if names.split_tensor_name(t)[0] not in migration.view]
     if unknown:
         raise UsageError(
             explain(
-                f"{count(len(unknown), 'recorded tensor')} not in the graph",
+                f"{count(len(unknown), 'tensor')} of recording '{recording.path}' not in the graph",
                 [f"'{name}'" for name in unknown],
                 cause="it was recorded from another network.",
             )

@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.errors import MigrationError, UnsafeGraphError, count, explain
+from slimfix.errors import MigrationError, UnsafeGraphError, UnsupportedOpError, count, explain
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.network.importing import import_error
 from slimfix.reference import plain_graph
@@ -38,6 +38,8 @@ def graph_takes(
     """
     try:
         Original(view, read, feeds, fetches, float64=False)
+    except UnsupportedOpError:
+        raise
     except MigrationError:
         return False
     return True
@@ -82,8 +84,8 @@ class Original:
         self._fed = {self._name(tensor): np.asarray(value) for tensor, value in feeds.items()}
         self._graph = tf.Graph()
         plain = (self._stored_as_placeholder(node) for node in self._nodes.values())
-        plain_def = plain_graph.to_graph_def(plain, float64)
         with self._graph.as_default(), building():
+            plain_def = plain_graph.to_graph_def(plain, float64)
             try:
                 tf.import_graph_def(plain_def, name="")
             except tf.errors.NotFoundError as error:

@@ -77,7 +77,7 @@ def test_a_proof_that_fails_still_prints_the_report(slimfix, wrong):
     assert code == 1
     assert "5 of 5 weights bit-equal" in out
     assert "DIFFERENT" in out
-    assert err.startswith("slimfix verify: The model is not the original network. ")
+    assert err.startswith(f"slimfix verify: The model '{wrong}' is not the original network. ")
     assert "momentum 0.5 in place of 0.97" in err
 
 

@@ -21,7 +21,7 @@ def column_of(text, seen=False, names=(), inside=INSIDE):
         "'conv/weights' has no shape",
         "'conv/weights:0' has no shape",
         "'^conv' is unknown",
-        "'odd\n' is no name",
+        r"'odd\n' is no name",
     ],
 )
 def test_a_path_or_a_name_in_the_file_is_named(text):

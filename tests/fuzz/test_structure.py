@@ -25,8 +25,9 @@ def test_each_structure_is_drawn_and_is_valid(whole):
         told = damage_structure(Random(seed), graph_def, longest=400 if seed % 4 else 2000)
         added = len(graph_def.node) - len(whole.node)
         assert added == 1000 or added in (30, 31, 70, 71, 400, 401, 2000, 2001)
-        drawn["copies" if added == 1000 else told.split()[1]] += 1
-        if added < 500:
+        kind = "copies" if added == 1000 else told.split()[1]
+        drawn[kind] += 1
+        if added < 500 and kind != "PartitionedCall":  # TensorFlow follows all 2**30 calls.
             with tf.Graph().as_default():
                 tf.import_graph_def(graph_def, name="")
     ops = {"LogicalAnd", "Sub", "Maximum", "AddV2", "Merge", "PartitionedCall"}

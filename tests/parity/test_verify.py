@@ -208,13 +208,17 @@ def test_a_recording_that_proves_nothing_is_refused(migration, verify, recording
         verify(migration.model, dataclasses.replace(recording, **changed))
 
 
-def test_recorded_tensors_that_the_graph_lacks_are_named(migration, verify, recording):
+@pytest.mark.parametrize("room", ["tensors", "switches"])
+def test_recorded_names_that_the_graph_lacks_are_told(migration, verify, recording, room):
     import dataclasses
 
-    tensors = {**recording.tensors, "elsewhere:0": np.ones(3, np.float32)}
+    value = {"tensors": np.ones(3, np.float32), "switches": True}[room]
+    more = {**getattr(recording, room), "elsewhere:0": value}
     with pytest.raises(UsageError) as caught:
-        verify(migration.model, dataclasses.replace(recording, tensors=tensors))
-    assert "1 recorded tensor not in the graph:\n  'elsewhere:0'" in str(caught.value)
+        verify(migration.model, dataclasses.replace(recording, **{room: more}))
+    assert f"1 tensor of recording '{recording.path}' not in the graph:\n  'elsewhere:0'" in str(
+        caught.value
+    )
 
 
 def test_a_recording_of_another_checkpoint_is_refused(migration, tmp_path):

@@ -18,6 +18,9 @@ from tests.fuzz.families.nets import golden, npz
 from tests.fuzz.families.reading import plain
 
 _NPZ, _NPY = "data.npz", "data.npy"
+_SCOPE = "net/conv/BatchNorm"
+# What values are for: arrays of theirs, and what is computed of them.
+_NAMED = frozenset({"x", "labels", f"{_SCOPE}/moving_mean", f"{_SCOPE}/moving_variance"})
 
 
 def nets() -> Sequence[Net]:
@@ -43,7 +46,8 @@ def damage(random: Random, net: Net) -> Damage:
         changed, told = damage_npy(random, content)
     else:
         changed, told = damage_archive(random, content, lambda r, n, c: damage_npy(r, c))
-    return Damage({path: changed}, f"{path}, checksums right: {told}", False)
+    told = f"{path}, checksums right: {told}"
+    return Damage({path: changed}, told, False, inside=_NAMED)
 
 
 def read(folder: str, net: Net) -> Any:
