@@ -45,8 +45,8 @@ def read_tensor(proto: Any) -> np.ndarray:
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
     stored = _read_stored(proto, dtype)
     size = _count(shape)
-    if len(stored) == size:
-        return stored.reshape(shape)
+    if len(stored) >= size:  # As TensorFlow: tf.zeros([0]) holds a zero, and what is over is left.
+        return stored[:size].reshape(shape)
     if len(stored) < 2:
         only = stored[0] if len(stored) else (b"" if dtype.hasobject else dtype.type(0))
         return np.broadcast_to(np.asarray(only, dtype), shape)
@@ -79,8 +79,6 @@ def find_fault(proto: Any) -> str | None:
         return _fault_of_content(proto, size, dtype)
     field = getattr(proto, _FIELDS[dtypes.dtype_name(proto.dtype)])
     stored = len(field) // 2 if dtype.kind == "c" else len(field)
-    if stored > size:
-        return f"its shape {list(shape)} has {size} places for {stored} values"
     if 1 < stored < size and size * dtype.itemsize > _MOST_FILLED_BYTES:
         return f"its shape {list(shape)} declares {size} values; it holds {stored}"
     return None

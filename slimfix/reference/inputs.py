@@ -28,6 +28,7 @@ _SIZES: Mapping[int, Sequence[int]] = {
 }
 _LOOKUPS = ("Gather", "GatherV2", "ResourceGather")
 _FEW_IDS = 10
+_MOST = 2**28  # Numbers in one input; 1 GiB of float32.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,7 @@ def draw_inputs(
     unknown = [t for t, shape in shapes.items() if None in shape[1:]]
     choices = max((len(_SIZES.get(len(shapes[t]), ())) for t in unknown), default=1)
     for choice in range(choices):
+        _refuse_absurd(specs, batch, choice)
         generator = np.random.default_rng(seed)  # One: inputs that were alike would hide a swap.
         drawn = {
             spec.tensor: _draw(generator, spec, _complete(spec.shape, batch, choice), view)
@@ -87,6 +89,26 @@ def draw_inputs(
             fix="give inputs with --recording, or with --data where they are to be recorded.",
         )
     )
+
+
+def _refuse_absurd(specs: Sequence[InputSpec], batch: int, choice: int) -> None:
+    """Raises UsageError for inputs of more numbers than anybody feeds, before they are drawn."""
+    counts = {spec.tensor: _count(_complete(spec.shape, batch, choice)) for spec in specs}
+    absurd = [f"'{tensor}': {count:,} numbers" for tensor, count in counts.items() if count > _MOST]
+    if absurd:
+        raise UsageError(
+            explain(
+                f"Cannot draw {len(absurd)} of {len(counts)} inputs: the graph gives them no size "
+                "that fits a computer like this",
+                absurd,
+                cause="the file is not what it seems.",
+                fix="choose --inputs behind them, or give inputs with --recording, or with --data.",
+            )
+        )
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    return int(np.prod(np.array(shape, object)))  # Of Python's numbers, which do not overflow.
 
 
 def _complete(shape: tuple[int | None, ...], batch: int, choice: int) -> tuple[int, ...]:

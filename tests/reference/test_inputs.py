@@ -97,3 +97,10 @@ def test_sizes_that_no_graph_takes_are_refused():
 def test_text_is_refused():
     with pytest.raises(UsageError, match="Cannot draw values for input 'x:0' string"):
         draw(record((None, 2), "string"))
+
+
+@pytest.mark.parametrize("shape", [(3, 2**30), (None, 2**62, 2**62), (None, 70_000, 70_000)])
+def test_sizes_that_fill_a_memory_are_refused_before_anything_is_drawn(shape):
+    with pytest.raises(UsageError, match="Cannot draw 1 of 2 inputs") as caught:
+        draw(record(shape), record((None, 2), tensor="y:0"))
+    assert "'x:0': " in str(caught.value)
