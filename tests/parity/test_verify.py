@@ -157,9 +157,9 @@ def test_swapped_outputs_are_caught(tmp_path):
 
 def test_the_output_is_proved_under_the_name_that_was_asked_for(tmp_path, monkeypatch):
     """Sabotage: an op that changes values is taken for one that hands them on."""
-    from slimfix.network import resolve
+    from slimfix.network import forward_pass
 
-    monkeypatch.setattr(resolve, "_SAME_TENSOR", resolve._SAME_TENSOR | {"Relu"})
+    monkeypatch.setattr(forward_pass, "_SAME_TENSOR", forward_pass._SAME_TENSOR | {"Relu"})
     wrong = convert(CHECKPOINT, outputs="digits/conv3/Relu:0")
     path = str(tmp_path / "model.keras")
     wrong.model.save(path)
