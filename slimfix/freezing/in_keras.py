@@ -67,10 +67,10 @@ def _find(target: Any) -> Iterator[_Found]:
     found: dict[int, _Found] = {}
     pending: list[tuple[Any, tuple[str, ...]]] = [(target, ())]
     while pending:
-        layer, path = pending.pop(0)
+        layer, path = pending.pop()
         # The one list of layers that models, wrappers and custom layers share; Model.layers is it.
         children = list(layer._flatten_layers(include_self=False, recursive=False))
-        pending = [(child, (*path, child.name)) for child in children] + pending
+        pending.extend((child, (*path, child.name)) for child in reversed(children))
         found.setdefault(id(layer), _Found(layer, [])).paths.append(path or (layer.name,))
     yield from found.values()
 

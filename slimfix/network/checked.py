@@ -6,7 +6,7 @@ import dataclasses
 from typing import Sequence
 
 from slimfix.errors import naming
-from slimfix.network.checks import check_inference
+from slimfix.network.checks import check_filters, check_inference
 from slimfix.network.network import Network
 from slimfix.network.reading import Reading, read_network
 from slimfix.network.sources import Source
@@ -58,4 +58,5 @@ def check_network(
         weights, notes = choose_values(raw, reading.variables, values)
         check_variables(network.view, reading.variables, weights)
         check_inference(reading.resolved)
+        check_filters(reading.resolved, weights)
     return CheckedNetwork(network, reading, weights, tuple(notes))

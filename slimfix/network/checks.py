@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
 from slimfix.graphdef.calls import CASES, CONDITIONALS, LOOPS
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.network.resolved import Resolved
 from slimfix.network.signature import Signature
+from slimfix.network.weights import Weights
 
 _CONTROL_FLOW = frozenset(
     [
         *("Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch"),
         *(*CASES, *CONDITIONALS, *LOOPS),
+    ]
+)
+
+# Their input 1 is the filter.
+_CONVOLUTIONS = frozenset(
+    [
+        *("Conv2D", "Conv2DBackpropInput", "Conv3D", "Conv3DBackpropInputV2"),
+        "DepthwiseConv2dNative",
     ]
 )
 
@@ -85,3 +96,32 @@ def check_inference(resolved: Resolved) -> None:
                 "its graph with tf.train.export_meta_graph, and name that file with --meta.",
             )
         )
+
+
+def check_filters(resolved: Resolved, weights: Weights) -> None:
+    """Raises MigrationError for a filter without a number: TensorFlow divides by its sizes."""
+    convolutions = [node for node in resolved.nodes.values() if node.op in _CONVOLUTIONS]
+    empty = [node for node in convolutions if 0 in _stored_shape(node.inputs[1], resolved, weights)]
+    if empty:
+        raise MigrationError(
+            explain(
+                f"{count(len(empty), 'convolution')} with an empty filter",
+                [
+                    f"{node.op} '{node.name}': "
+                    f"{list(_stored_shape(node.inputs[1], resolved, weights))}"
+                    for node in empty
+                ],
+                cause="the network was built with a layer of no channels, or the file was changed.",
+                fix="choose --inputs behind these nodes or --outputs before them.",
+            )
+        )
+
+
+def _stored_shape(tensor: str, resolved: Resolved, weights: Weights) -> Sequence[int]:
+    """Returns the shape of a variable or constant; () for what is computed."""
+    if tensor in resolved.variables:
+        return weights.spec(resolved.variables[tensor]).shape
+    node = resolved.nodes.get(names.split_tensor_name(tensor)[0])
+    if node is None or node.op != "Const":
+        return ()
+    return [dim.size for dim in node.attrs["value"].tensor.tensor_shape.dim]

@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+from slimfix.graphdef import protos
+
 GOOD = "tests/golden/digits/good/model.ckpt"
 FUSED = "tests/golden/micro/rank4_const_inference/model.ckpt"
 AVERAGES = "tests/golden/forms/moving_averages/model.ckpt"
@@ -59,9 +61,31 @@ def there(tmp_path):
             shutil.copyfile(GOOD + end, tmp_path / (name + end))
     with open(GOOD + ".meta", "rb") as file:
         (tmp_path / "damaged.meta").write_bytes(file.read()[:-1000])
+    (tmp_path / "empty.pb").write_bytes(an_empty_filter().SerializeToString())
     np.savez(tmp_path / "data.npz", images=np.ones([4, 8, 8, 1], np.float32))
     np.savez(tmp_path / "other.npz", pictures=np.ones([4, 8, 8, 1], np.float32))
     return tmp_path
+
+
+def an_empty_filter():
+    """A GraphDef at which TensorFlow does not raise: it divides by zero, and the process ends."""
+    graph_def = protos.GraphDef()
+    for name, op, inputs in (
+        ("x", "Placeholder", []),
+        ("filter", "Const", []),
+        ("conv", "Conv2D", ["x", "filter"]),
+    ):
+        node = graph_def.node.add(name=name, op=op, input=inputs)
+        node.attr["T" if inputs else "dtype"].type = 1
+    placeholder, constant, convolution = graph_def.node
+    for size in (-1, 4, 4, 6):
+        placeholder.attr["shape"].shape.dim.add(size=size)
+    constant.attr["value"].tensor.dtype = 1
+    for size in (1, 1, 0, 6):
+        constant.attr["value"].tensor.tensor_shape.dim.add(size=size)
+    convolution.attr["strides"].list.i.extend([1, 1, 1, 1])
+    convolution.attr["padding"].s = b"SAME"
+    return graph_def
 
 
 def of_the_source(there):
@@ -73,6 +97,7 @@ def of_the_source(there):
         ([f"--checkpoint={there}/damaged"], "damaged.meta' is not a MetaGraphDef"),
         ([f"--checkpoint={GOOD}", "--frozen_graph=x.pb"], "given to read a network from"),
         (["--frozen_graph=nowhere.pb"], "No frozen graph at 'nowhere.pb'"),
+        ([f"--frozen_graph={there}/empty.pb"], "Conv2D 'conv': [1, 1, 0, 6]"),
         ([f"--saved_model={there}"], "No SavedModel in folder"),
         ([f"--checkpoint={GOOD}", "--network=module"], "network is 'module'; want"),
         ([f"--checkpoint={GOOD}", "--inputs=pictures"], "The graph has no tensor 'pictures'"),
