@@ -16,6 +16,7 @@ from slimfix.errors import (
     explain,
     reason,
 )
+from slimfix.graphdef.variables import VARIABLE_OPS
 
 _NO_KERNEL = re.compile(r"No OpKernel|No registered|Unimplemented|not implemented|only supports")
 _NODE = re.compile(r"\[\[(?:\{\{)?node ([^\s}]+)")
@@ -24,8 +25,30 @@ _HANDED_ON = ("Identity", "RefIdentity", "Switch", "RefSwitch", "All", "ReadVari
 _DEEP, _MOST, _WIDE = 6, 30, 8
 
 
+@contextlib.contextmanager
+def session_of(graph: Any) -> Iterator[Any]:
+    """Gives a session, not the default one, that runs a graph as it is, and closes it.
+
+    Grappler would fuse ops, which rounds in another way, take away a tensor that is asked for, and
+    overflow its stack, which ends the process, on a few hundred additions in a row.
+    """
+    import tensorflow.compat.v1 as tf
+
+    as_it_is = tf.ConfigProto()
+    as_it_is.graph_options.rewrite_options.disable_meta_optimizer = True
+    with contextlib.closing(tf.Session(graph=graph, config=as_it_is)) as session:
+        yield session
+
+
 def run_session(session: Any, fetches: Any, feeds: Any = None) -> Any:
-    """Returns what `session.run` returns.
+    """Returns what `session.run` returns. Raises: as `explaining` says it."""
+    with explaining(session.graph):
+        return session.run(fetches, feeds)
+
+
+@contextlib.contextmanager
+def explaining(graph: Any) -> Iterator[None]:
+    """Says in a user's words what TensorFlow says of a run of a graph that fails.
 
     Raises:
       UsageError: the graph does not take the values that are fed; a tf.Assert, say.
@@ -34,9 +57,9 @@ def run_session(session: Any, fetches: Any, feeds: Any = None) -> Any:
     import tensorflow.compat.v1 as tf
 
     try:
-        return session.run(fetches, feeds)
+        yield
     except tf.errors.OpError as error:
-        raise _explained(error, _operation(session.graph, error)) from error
+        raise _explained(error, _operation(graph, error)) from error
 
 
 @contextlib.contextmanager
@@ -94,6 +117,15 @@ def _explained(error: Any, op: Any) -> SlimfixError:
                 "There is not enough memory to run this network on these inputs",
                 [sentence],
                 fix="give fewer or smaller samples with data (--data).",
+            )
+        )
+    if op is not None and op.type in VARIABLE_OPS:
+        return UsageError(
+            explain(
+                f"TensorFlow makes no variable of {op.type} '{op.name}'",
+                [sentence],
+                cause="the file of the graph was changed.",
+                fix="copy it again from where the model was trained.",
             )
         )
     if op is None:

@@ -104,12 +104,15 @@ def verify_parity(
         checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
     )
     path = as_path(model, "model") if isinstance(model, (str, os.PathLike)) else None
+    account = None
     if path is not None and os.path.isdir(path):
-        source, inputs, outputs = _read_folder(path, source, inputs, outputs)
+        account = os.path.join(path, ACCOUNT_FILE)
+        source, inputs, outputs = _with_account(account, source, inputs, outputs)
         path = os.path.join(path, MODEL_FILE)
     if path is not None and not os.path.isfile(path):
         raise UsageError(f"No Keras model at '{path}'")
-    checked = check_network(source, inputs, outputs, values)  # Before Keras takes its time to load.
+    with naming(account, "Told by"):  # Before Keras takes its time to load.
+        checked = check_network(source, inputs, outputs, values)
     with naming(path, "Model"), naming(recording, "Recording"):
         if path is not None:
             model = _load(path)
@@ -161,15 +164,14 @@ def _held(recording: Recording) -> list[Level]:
     return [level for level, there in held.items() if there]
 
 
-def _read_folder(
-    folder: str, source: Source, inputs: str | Sequence[str], outputs: str | Sequence[str]
+def _with_account(
+    path: str, source: Source, inputs: str | Sequence[str], outputs: str | Sequence[str]
 ) -> tuple[Source, Any, Any]:
-    """Returns where the network is, as the user says or else as the folder's account does."""
-    path = os.path.join(folder, ACCOUNT_FILE)
+    """Returns where the network is, as the user says or else as a migration.json does."""
     if not os.path.isfile(path):
         raise UsageError(
             explain(
-                f"'{folder}' holds no {ACCOUNT_FILE}",
+                f"'{os.path.dirname(path)}' holds no {ACCOUNT_FILE}",
                 cause="slimfix.migrate did not write this folder.",
                 fix="name the .keras file in it, and the checkpoint.",
             )

@@ -1,9 +1,10 @@
-"""What TensorFlow says of a graph that it does not take, in a user's words."""
+"""What TensorFlow says of a graph that it does not take, or that fails, in a user's words."""
 
+import numpy as np
 import pytest
 
-from slimfix.errors import MigrationError, RecalibrationError
-from slimfix.running import building
+from slimfix.errors import MigrationError, RecalibrationError, UsageError
+from slimfix.running import building, run_session, session_of
 
 
 def test_shapes_that_do_not_fit_are_told():
@@ -31,3 +32,27 @@ def test_an_op_without_a_gradient_is_told():
 def test_what_slimfix_says_itself_stays_as_it_is():
     with pytest.raises(RecalibrationError, match=r"^mine$"), building():
         raise RecalibrationError("mine")
+
+
+def test_thousands_of_additions_in_a_row():
+    """At which Grappler ends the process."""
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default() as graph:
+        x = y = tf.placeholder(tf.float32, [None, 3])
+        for _ in range(2000):
+            y = y + x
+        picked = tf.shape(y)[0]
+        with session_of(graph) as session:
+            assert run_session(session, picked, {x: np.ones([2, 3])}) == 2
+
+
+def test_a_variable_that_cannot_be_made():
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default() as graph:
+        tf.raw_ops.VariableV2(shape=[3], dtype=tf.float32, container="\x08", name="beta")
+        with session_of(graph) as session, pytest.raises(UsageError) as caught:
+            run_session(session, "beta:0")
+    assert str(caught.value).startswith("TensorFlow makes no variable of VariableV2 'beta':\n")
+    assert "container contains invalid characters" in str(caught.value)

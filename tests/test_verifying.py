@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import slimfix
-from slimfix.errors import ParityError, UnsupportedEnvironmentError, UsageError
+from slimfix.errors import CheckpointError, ParityError, UnsupportedEnvironmentError, UsageError
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity import Level, read_recording
@@ -272,6 +272,18 @@ def test_a_folder_of_other_hands_is_refused(keras_file, tmp_path):
         "Likely cause: slimfix.migrate did not write this folder.\n"
         "Fix: name the .keras file in it, and the checkpoint."
     )
+
+
+def test_what_a_folder_names_wrongly_is_told_with_who_named_it(keras_file, tmp_path):
+    shutil.copy(keras_file, tmp_path / "model.keras")
+    account = {"source": {"checkpoint": CHECKPOINT, "meta": "gone.meta"}}
+    account.update(inputs=[{"tensor": "images:0"}], outputs=["logits:0"])
+    (tmp_path / "migration.json").write_text(json.dumps(account))
+    with pytest.raises(CheckpointError) as caught:
+        verify_parity(tmp_path)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "No graph file at 'gone.meta'"
+    assert lines[-1] == f"Told by: '{tmp_path}/migration.json'"
 
 
 def test_what_is_no_keras_file_is_refused(tmp_path):

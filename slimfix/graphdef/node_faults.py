@@ -77,10 +77,11 @@ def _find_rule_faults(proto: Any, rule: OpRule, inputs: int, in_function: bool) 
         yield f"{name!a} ({op}): it has {inputs} inputs; want {wanted}"
     for kinds in (rule.required, rule.optional):
         for key, kind in kinds.items():
-            if key not in attrs:
+            value = attrs.get(key)
+            if value is None:
                 if kinds is rule.required:
                     yield f"{name!a} ({op}): its attribute {key} is missing"
-            elif not _is_kind(attrs[key], kind, in_function):
+            elif value.WhichOneof("value") != kind and not _may_be(value, kind, in_function):
                 yield f"{name!a} ({op}): its attribute {key} is of another kind than {kind}"
     if "dtype" in rule.required and not is_known(attrs["dtype"].type) and not in_function:
         yield f"{name!a} ({op}): {attrs['dtype'].type} is the number of no dtype"
@@ -93,10 +94,9 @@ def _find_rule_faults(proto: Any, rule: OpRule, inputs: int, in_function: bool) 
             yield f"{name!a} (Const): its value is of another dtype than it"
 
 
-def _is_kind(value: Any, kind: str, in_function: bool) -> bool:
+def _may_be(value: Any, kind: str, in_function: bool) -> bool:
+    """Tells whether a value is of a kind that is held in a list, or that is not known yet."""
     found = value.WhichOneof("value")
-    if found == kind:
-        return True
     if kind in _LISTS:
         held = [field.name for field, _ in value.list.ListFields()]
         return found == "list" and set(held) <= {_LISTS[kind]}

@@ -13,6 +13,7 @@ from slimfix.migration.function import Function, Shape
 from slimfix.network.importing import FunctionGraph, find_constant, import_function
 from slimfix.network.resolved import Resolved
 from slimfix.network.weights import Weights
+from slimfix.running import run_session, session_of
 
 _PICKS = ("GatherV2", "Slice", "StridedSlice")
 # A batch whose multiples are no other sizes that networks have; products with them fit an int32.
@@ -100,8 +101,6 @@ def _all_tensors(resolved: Resolved) -> list[str]:
 
 
 def _fold(graph: FunctionGraph, resolved: Resolved) -> dict[str, np.ndarray]:
-    import tensorflow.compat.v1 as tf
-
     sizes = _known_sizes(graph, resolved)
     known = [names.split_tensor_name(tensor)[0] for tensor in sizes]
     constant = set(find_constant(resolved, known, graph.hidden))
@@ -113,14 +112,12 @@ def _fold(graph: FunctionGraph, resolved: Resolved) -> dict[str, np.ndarray]:
     ]
     tensors = [graph.tensor(tensor) for tensor in wanted]
     feeds = {graph.tensor(tensor): value for tensor, value in sizes.items()}
-    with tf.Session(graph=graph.graph) as session:
-        return dict(zip(wanted, session.run(tensors, feeds)))
+    with session_of(graph.graph) as session:
+        return dict(zip(wanted, run_session(session, tensors, feeds)))
 
 
 def _known_sizes(graph: FunctionGraph, resolved: Resolved) -> dict[str, np.ndarray]:
     """Returns the sizes picked of shapes that shape inference knows, by tensor name."""
-    import tensorflow.compat.v1 as tf
-
     picks = [node for node in resolved.nodes.values() if node.op in _PICKS]
     shape_of = {}
     for node in picks:
@@ -141,8 +138,8 @@ def _known_sizes(graph: FunctionGraph, resolved: Resolved) -> dict[str, np.ndarr
         for other in (2, 3)
     ]
     picked = [graph.tensor(tensor) for tensor in shape_of]
-    with tf.Session(graph=graph.graph) as session:
-        two, three = (session.run(picked, feeds) for feeds in fed)
+    with session_of(graph.graph) as session:
+        two, three = (run_session(session, picked, feeds) for feeds in fed)
     return {t: one for t, one, other in zip(shape_of, two, three) if np.array_equal(one, other)}
 
 

@@ -17,7 +17,7 @@ from slimfix.graphdef.side_effects import refuse_side_effects_in
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.recalibration.variables import assign_variables, find_assignments
-from slimfix.running import building, run_session
+from slimfix.running import building, run_session, session_of
 from slimfix.scopes import format_near
 
 _WAY_OUT = "feed a tensor behind these nodes with data (--data)"
@@ -65,7 +65,7 @@ def open_session(
     graph = tf.Graph()
     with graph.as_default(), building(RecalibrationError):
         tf.import_graph_def(as_tensorflow(pruned), name="")
-    with tf.Session(graph=graph) as session:
+    with session_of(graph) as session:
         run_session(session, [graph.get_operation_by_name(name) for name in initial])
         assign_variables(session, view, values)
         yield session, {name: places[name].name if name in places else name for name in variables}

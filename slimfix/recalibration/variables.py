@@ -12,6 +12,7 @@ from slimfix.errors import RecalibrationError, UsageError, explain
 from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.restoring.assign import feed_assignments
+from slimfix.running import explaining
 
 
 def find_assignments(view: GraphView, variables: Iterable[str]) -> dict[str, Node]:
@@ -89,9 +90,10 @@ def assign_variables(session: Any, view: GraphView, values: Mapping[str, Any]) -
     """Assigns values by variable name, by running each initializer with the value fed to it."""
     assignments = find_assignments(view, values)
     operation = session.graph.get_operation_by_name
-    feed_assignments(
-        session, [(operation(assignments[name].name), value) for name, value in values.items()]
-    )
+    with explaining(session.graph):
+        feed_assignments(
+            session, [(operation(assignments[name].name), value) for name, value in values.items()]
+        )
 
 
 @contextlib.contextmanager

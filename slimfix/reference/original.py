@@ -9,7 +9,6 @@ the variables that it reads, so that neither all weights nor all activations are
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
@@ -21,7 +20,7 @@ from slimfix.graphdef.view import GraphView, Node
 from slimfix.network.importing import import_error
 from slimfix.reference import plain_graph
 from slimfix.reference.rewriting import last_name, rewrite
-from slimfix.running import building, run_session
+from slimfix.running import building, run_session, session_of
 
 _ABSURD = 2**30  # Numbers in one tensor.
 
@@ -103,16 +102,10 @@ class Original:
         Args:
           windows: names of tensors; a later window is computed from the values of earlier ones.
         """
-        import tensorflow.compat.v1 as tf
-
-        # As it is: an optimizer that fuses two ops may take away a tensor that is asked for.
-        as_it_is = tf.ConfigProto()
-        as_it_is.graph_options.rewrite_options.disable_meta_optimizer = True
         needs = self._needs(windows)
         last = {tensor: index for index, need in enumerate(needs) for tensor in need.tensors}
         known = {tensor: self._widened(value) for tensor, value in self._fed.items()}
-        # Closed, but never the default one: between two windows Keras runs.
-        with contextlib.closing(tf.Session(graph=self._graph, config=as_it_is)) as session:
+        with session_of(self._graph) as session:  # Between two windows Keras runs.
             for index, (window, need) in enumerate(zip(windows, needs)):
                 asked = [self._name(tensor) for tensor in window]
                 feeds = {tensor: known[tensor] for tensor in need.tensors}

@@ -135,6 +135,7 @@ def read_recording(path: str) -> Recording:
         if isinstance(arrays, np.ndarray) or "recording" not in arrays:
             raise UnreadableError("no array 'recording' in it, which says what the others are")
         header = read_header(str(arrays.pop("recording")))
+        _check_numbers(arrays)
         _check_trajectory(header, arrays)
     except UnreadableError as error:
         raise UsageError(
@@ -155,6 +156,13 @@ def read_recording(path: str) -> Recording:
             )
         )
     return _recording(path, header, arrays)
+
+
+def _check_numbers(arrays: _Arrays) -> None:
+    fed = (_ROOMS["inputs"], _TRAJECTORY_ROOMS["inputs"])
+    for name, value in arrays.items():
+        if not name.startswith(fed) and value.dtype.kind not in "biuf":
+            raise UnreadableError(f"'{name}' is of {value.dtype}; want real numbers")
 
 
 def _check_trajectory(header: Mapping[str, Any], arrays: _Arrays) -> None:

@@ -23,7 +23,7 @@ from slimfix.reference.trained_network import (
     find_penalties,
     find_updates,
 )
-from slimfix.running import building, run_session
+from slimfix.running import building, run_session, session_of
 
 _SHIFT_SEED = 20150321
 
@@ -102,12 +102,7 @@ class TrainingGraph:
         Args:
           shift: how far the weights are off theirs, relative, each with a drawn sign.
         """
-        import tensorflow.compat.v1 as tf
-
-        # As it is: an optimizer that fuses two ops may round in another way.
-        as_it_is = tf.ConfigProto()
-        as_it_is.graph_options.rewrite_options.disable_meta_optimizer = True
-        with contextlib.closing(tf.Session(graph=self.graph, config=as_it_is)) as session:
+        with session_of(self.graph) as session:
             run_session(session, self._initialize)
             generator = np.random.default_rng(_SHIFT_SEED)
             for name, (placeholder, assign) in self._assignments.items():

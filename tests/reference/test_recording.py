@@ -48,6 +48,17 @@ def test_what_is_no_recording_is_refused(tmp_path, content):
         read_recording(str(path))
 
 
+@pytest.mark.parametrize("dtype", ["S4", "U3", "complex64", "datetime64[s]"])
+@pytest.mark.parametrize("room", ["tensor", "training/statistic", "trajectory/weight"])
+def test_what_was_computed_is_numbers(tmp_path, room, dtype):
+    with np.load(GOOD) as file:
+        arrays = {key: file[key] for key in file.files}
+    arrays[f"{room}/y"] = np.zeros([3], dtype)
+    np.savez(tmp_path / "r.npz", **arrays)
+    with pytest.raises(UsageError, match=f"'{room}/y' is of .*; want real numbers"):
+        read_recording(str(tmp_path / "r.npz"))
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UsageError, match="No recording at"):
         read_recording(str(tmp_path / "none.npz"))
