@@ -13,7 +13,7 @@ import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.side_effects import refuse_side_effects
-from slimfix.graphdef.variables import ASSIGN_OPS, PASSIVE_OPS, trace_variable
+from slimfix.graphdef.variables import ASSIGN_OPS, PASSIVE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.reference import plain_graph
 from slimfix.reference.channels_first import to_channels_last
@@ -97,13 +97,17 @@ def _may_die(view: GraphView) -> set[str]:
 
 def _nodes_on(view: GraphView, variables: Collection[str]) -> set[str]:
     """Returns the names of the variables, and of the nodes that assign, read or hand them on."""
-    handing = [
-        node
-        for node in view.nodes.values()
-        if node.inputs and (node.op in ASSIGN_OPS or node.op in PASSIVE_OPS)
-    ]
-    on_them = [n.name for n in handing if trace_variable(view, n.inputs[0]) in variables]
-    return {*variables, *on_them}
+    found, pending = set(variables), list(variables)
+    while pending:
+        source = pending.pop()
+        for node in view.consumers(source, control=False):
+            hands_on = node.op in PASSIVE_OPS
+            first = names.split_tensor_name(node.inputs[0])[0]
+            if first == source and (hands_on or node.op in ASSIGN_OPS) and node.name not in found:
+                found.add(node.name)
+                if hands_on:
+                    pending.append(node.name)
+    return found
 
 
 def _ends_of_updates(view: GraphView, nodes: Collection[str]) -> set[str]:
