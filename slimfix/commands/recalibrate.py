@@ -7,7 +7,7 @@ from absl import flags
 from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import define_checkpoint_flags, require
 from slimfix.commands.source_flags import define_allow_ops
-from slimfix.errors import printable
+from slimfix.errors import naming, printable
 
 USAGE = "slimfix recalibrate --checkpoint=PREFIX --data=FILE.npz --output=PREFIX [--flag=value ...]"
 
@@ -67,7 +67,7 @@ def run(values: flags.FlagValues) -> int:
     test_data = read_arrays(values.test_data) if values.test_data else None
     from slimfix.recalibration.from_files import recalibrate_checkpoint
 
-    with quiet.tensorflow_kept_quiet():
+    with naming(values.data, "Data"), quiet.tensorflow_kept_quiet():
         result = recalibrate_checkpoint(
             checkpoint=values.checkpoint,
             output=values.output,

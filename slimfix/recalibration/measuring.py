@@ -6,7 +6,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from slimfix.errors import RecalibrationError, UsageError, count, explain
+from slimfix.errors import RecalibrationError, UsageError, count, explain, reason
 from slimfix.recalibration.moments import find_moments
 from slimfix.recalibration.plan import Target
 from slimfix.recalibration.population import Moments, pool
@@ -60,10 +60,16 @@ def _run(session: Any, fetches: Any, feed: Mapping[Any, Any], batch: int) -> Any
     try:
         return run_session(session, fetches, feed)
     except (TypeError, ValueError) as error:  # Of another shape or dtype than the placeholder.
+        fed = ((session.graph.as_graph_element(key), np.asarray(feed[key])) for key in feed)
+        misfits = [
+            f"'{tensor.name}': the data has {list(value.shape)}; the graph {tensor.shape}"
+            for tensor, value in fed
+            if not tensor.shape.is_compatible_with(value.shape)
+        ]
         raise UsageError(
             explain(
                 f"Cannot feed batch {batch}",
-                [str(error)],
+                misfits or [reason(error)],
                 fix="shape the data as the tensor that they feed.",
             )
         ) from error

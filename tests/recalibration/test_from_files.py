@@ -380,7 +380,11 @@ def test_statistics_of_other_scopes_may_not_be_missing(trained, tmp_path, scope)
 
 def test_data_of_another_shape(trained, tmp_path):
     data = {"x": made_network.DATA[:, :3]}
-    assert refused(tmp_path, UsageError, trained(), data=data).startswith("Cannot feed batch 1:")
+    lines = refused(tmp_path, UsageError, trained(), data=data).splitlines()
+    rows, wanted = data["x"].shape, made_network.DATA.shape[1]
+    assert lines[0] == "Cannot feed batch 1:"
+    assert lines[1].startswith(f"  'x:0': the data has {list(rows)}; the graph (")
+    assert lines[1].endswith(f"{wanted})")
 
 
 def test_another_models_graph(trained, tmp_path):
