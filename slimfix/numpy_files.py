@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import collections
 import os
+import stat
 import zipfile
-from typing import IO, Any
+from typing import IO, Any, Mapping
 
 import numpy as np
 
-from slimfix.errors import reason
+from slimfix import names
+from slimfix.errors import UsageError, reason
 
 # NumPy and Keras write members as they are or deflated; of one byte deflate makes at most 1032.
 _DEFLATE_RATIO = 1032
@@ -33,6 +35,8 @@ def read_numpy_file(path: str) -> np.ndarray | dict[str, np.ndarray]:
     Raises: UnreadableError: the file is missing, damaged, or no such file.
     """
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # To open a FIFO is to wait for its writer.
+            raise UnreadableError("it is no regular file")
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if file.read(6) == b"\x93NUMPY":
@@ -46,6 +50,20 @@ def read_numpy_file(path: str) -> np.ndarray | dict[str, np.ndarray]:
         raise UnreadableError(reason(error)) from error
 
 
+def by_tensor_name(arrays: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Returns arrays by tensor name that are given by tensor or node name: 'x' stands for 'x:0'.
+
+    Raises: UsageError: two of them are of one tensor.
+    """
+    found: dict[str, np.ndarray] = {}
+    for name, array in arrays.items():
+        tensor = names.join_tensor_name(*names.split_tensor_name(name))
+        if tensor in found:
+            raise UsageError(f"'{tensor}' is given twice, once without its ':0'")
+        found[tensor] = np.asarray(array)
+    return found
+
+
 def _read_members(file: IO[bytes], size: int) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(file) as archive:
@@ -53,6 +71,8 @@ def _read_members(file: IO[bytes], size: int) -> dict[str, np.ndarray]:
         check_members(members, size)
         for member in members:
             name = member.filename[:-4] if member.filename.endswith(".npy") else member.filename
+            if name in arrays:
+                raise UnreadableError(f"'{name}': there twice")
             try:
                 with archive.open(member) as content:
                     arrays[name] = _read_array(content, member.file_size)

@@ -20,6 +20,7 @@ from slimfix.graphdef.variables import VARIABLE_OPS
 
 _NO_KERNEL = re.compile(r"No OpKernel|No registered|Unimplemented|not implemented|only supports")
 _NODE = re.compile(r"\[\[(?:\{\{)?node ([^\s}]+)")
+_OF_PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
 _HANDED_ON = ("Identity", "RefIdentity", "Switch", "RefSwitch", "All", "ReadVariableOp")
 # How deep a condition is spelt out, how many ops of it, and how many operands of each.
 _DEEP, _MOST, _WIDE = 6, 30, 8
@@ -126,6 +127,17 @@ def _explained(error: Any, op: Any) -> SlimfixError:
                 [sentence],
                 cause="the file of the graph was changed.",
                 fix="copy it again from where the model was trained.",
+            )
+        )
+    if op is not None and op.type in _OF_PYTHON:
+        return UsageError(
+            explain(
+                f"TensorFlow cannot run {op.type} '{op.name}' here",
+                [sentence],
+                cause="it calls a Python function, which is only in the program that made it; a "
+                "file has no more than a number for it.",
+                fix="feed what it gives: name it, or a tensor behind it, as an input (--inputs), "
+                "for recalibrate as an array of the data.",
             )
         )
     if op is None:

@@ -14,13 +14,14 @@ PACKAGE = pathlib.Path("slimfix")
 BASE = {"errors", "names", "dtypes", "paths", "__init__"}
 ALLOWED = {
     "__init__": {"errors"},
+    "__main__": {"commands"},
     "errors": set(),
     "names": set(),
     "dtypes": set(),
     "paths": {"errors", "__init__"},
     "scopes": {"errors", "names", "__init__"},
     "progress": set(),
-    "running": BASE,
+    "running": BASE | {"graphdef"},
     "writing": BASE,
     "numpy_files": BASE,
     "layers": BASE,
@@ -40,7 +41,7 @@ ALLOWED = {
     | {"progress", "running", "numpy_files", "checkpoint", "graphdef", "network", "writing"},
     "flags": BASE | {"scopes", "checkpoint"},
     "freezing": BASE | {"scopes", "graphdef", "graph"},
-    "migration": BASE | {"scopes", "checkpoint", "graphdef", "network"},
+    "migration": BASE | {"running", "scopes", "checkpoint", "graphdef", "network"},
     "parity": BASE
     | {"progress", "numpy_files", "checkpoint", "graphdef", "network", "migration", "reference"},
     "source": BASE | {"migration"},
@@ -58,6 +59,7 @@ ALLOWED = {
 # Rooms that run on Python 3.7 and TensorFlow 1.15 too.
 LEGACY = {
     "__init__",
+    "__main__",
     "errors",
     "names",
     "dtypes",

@@ -1,6 +1,7 @@
 """Arrays are read as NumPy reads them; damage is told; no declared size is believed."""
 
 import io
+import os
 import struct
 import tracemalloc
 import zipfile
@@ -8,7 +9,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from slimfix.numpy_files import UnreadableError, check_members, read_numpy_file
+from slimfix.errors import UsageError
+from slimfix.numpy_files import (
+    UnreadableError,
+    by_tensor_name,
+    check_members,
+    read_numpy_file,
+)
 
 ARRAYS = {
     "x:0": np.arange(1, 13, dtype=np.float32).reshape(3, 4),
@@ -173,3 +180,22 @@ def test_what_is_no_archive_is_told(tmp_path):
     (tmp_path / "data.npz").write_bytes(b"text")
     assert refusal(tmp_path / "data.npz") == "BadZipFile: File is not a zip file"
     assert refusal(tmp_path / "nowhere.npz").startswith("FileNotFoundError: ")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(str(tmp_path / "data.npz"))
+    with pytest.raises(UnreadableError, match="no regular file"):
+        read_numpy_file(str(tmp_path / "data.npz"))
+
+
+def test_two_members_of_one_name(tmp_path):
+    members = [(name, content_of(np.ones(3))) for name in ("x", "x.npy")]
+    with pytest.raises(UnreadableError, match="'x': there twice"):
+        read_numpy_file(str(archive(tmp_path, members)))
+
+
+def test_two_arrays_of_one_tensor():
+    named = by_tensor_name({"x": [1], "y:1": [2]})
+    assert {name: value.tolist() for name, value in named.items()} == {"x:0": [1], "y:1": [2]}
+    with pytest.raises(UsageError, match="'x:0' is given twice"):
+        by_tensor_name({"x": [1], "x:0": [2]})

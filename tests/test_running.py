@@ -56,3 +56,16 @@ def test_a_variable_that_cannot_be_made():
             run_session(session, "beta:0")
     assert str(caught.value).startswith("TensorFlow makes no variable of VariableV2 'beta':\n")
     assert "container contains invalid characters" in str(caught.value)
+
+
+def test_a_python_function_that_is_not_there():
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default() as graph:
+        tf.raw_ops.PyFunc(input=[1.0], token="pyfunc_of_another_program", Tout=[tf.float32])
+        with session_of(graph) as session, pytest.raises(UsageError) as caught:
+            run_session(session, "PyFunc:0")
+    text = str(caught.value)
+    assert text.startswith("TensorFlow cannot run PyFunc 'PyFunc' here:\n")
+    assert "only in the program that made it" in text
+    assert "(--inputs)" in text

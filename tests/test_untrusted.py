@@ -256,3 +256,25 @@ def test_an_op_that_tensorflow_does_not_have(graph, saved, tmp_path):
         file.write(meta_graph.SerializeToString())
     with pytest.raises(UnsupportedOpError, match="does not have an op of this graph"):
         record(prefix, tmp_path, allow_ops="SomeonesOp")
+
+
+@pytest.mark.parametrize(("kind", "behind"), [("ReadFile", "add"), ("PyFunc", "spy")])
+def test_what_lies_above_fed_tensors_is_not_run(harm, tmp_path, kind, behind):
+    """Recalibrated as the error tells to, behind the op or by what it gives."""
+    prefix, new = harm(kind), tmp_path / "new"
+    with pytest.raises(UnsafeGraphError, match="Fix: feed a tensor behind these nodes"):
+        recalibrate(prefix, tmp_path)
+    data = np.linspace(-1, 1, 30, dtype=np.float32).reshape(5, 6)
+    slimfix.recalibrate_checkpoint(prefix, new, {behind: data})
+    moved = data.astype(np.float64) @ read_checkpoint(prefix).read("fc/weights")
+    mean = read_checkpoint(new).read("fc/BatchNorm/moving_mean")
+    np.testing.assert_allclose(mean, moved.mean(axis=0), atol=1e-6)
+    assert CALLS == []
+
+
+def test_what_python_gives_may_be_an_input(harm, tmp_path):
+    """The graph says its dtype in a list."""
+    prefix = harm("PyFunc")
+    recording = slimfix.record(prefix, tmp_path / "r.npz", inputs="spy", outputs="end", levels="L1")
+    assert recording.inputs["spy:0"].dtype == np.float32
+    assert CALLS == []

@@ -33,6 +33,9 @@ from slimfix.checkpoint.table import Table, mask
 from slimfix.checkpoint.versions import check_version
 from slimfix.checkpoint.wire import Message, decode_text
 
+# No network has as many; each takes half a byte of an index made to fill a memory.
+_MOST_VARIABLES = 2**19
+
 
 class Entry(NamedTuple):
     """What the index says of a variable, or of a part of one.
@@ -74,6 +77,8 @@ class Bundle:
             else:
                 with within(f"'{index}': entry of '{key.decode(errors='replace')}'"):
                     self.variables[decode_text(key)] = _read_entry(value, self._shards)
+                    if len(self.variables) > _MOST_VARIABLES:
+                        raise Damage(f"it is entry {_MOST_VARIABLES + 1}")
         with within(f"'{index}'"):
             self._check_parts()
             self._check_places()

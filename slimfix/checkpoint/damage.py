@@ -28,4 +28,7 @@ class within:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if isinstance(error, Damage):
-            raise type(error)(f"{self._place}: {error}") from None
+            text = str(error)  # What was called may have said the place already.
+            if not text.startswith(self._place):
+                text = f"{self._place}: {text}"
+            raise type(error)(text) from None

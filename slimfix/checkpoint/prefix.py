@@ -12,6 +12,8 @@ from slimfix.paths import as_path
 
 # What a sharded Saver of version 1 returns and tf.train.latest_checkpoint gives.
 _SHARDED_V1 = re.compile(r"-\?{5}-of-(\d{5})$")
+_SHARD_V1 = re.compile(r"-\d{5}-of-(\d{5})$")
+_OF_INDEX = "name the prefix: what the paths of its .index and .meta have before these endings."
 _NOT_A_PREFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
 
@@ -46,12 +48,12 @@ def find_tables(prefix: str) -> list[str] | None:
     _refuse_what_is_no_prefix(prefix)
     if is_file(prefix):
         return [prefix]
-    pattern = _SHARDED_V1.search(prefix)
-    found = find_files(prefix[: pattern.start()], pattern.group()) if pattern else []
-    if not pattern or not found:
+    prefix, shards = _split_sharded(prefix)
+    found = find_files(prefix, f"-?????-of-{shards:05d}") if shards else []
+    if not found:
         raise _nothing_at(prefix)
-    shards = int(pattern.group(1))
-    missing = sorted({_shard(prefix, number, shards) for number in range(shards)} - set(found))
+    wanted = {f"{prefix}-{number:05d}-of-{shards:05d}" for number in range(shards)}
+    missing = sorted(wanted - set(found))
     if missing:
         raise CheckpointError(
             explain(
@@ -64,8 +66,19 @@ def find_tables(prefix: str) -> list[str] | None:
     return found
 
 
-def _shard(prefix: str, number: int, shards: int) -> str:
-    return f"{prefix[: -len('-?????-of-00000')]}-{number:05d}-of-{shards:05d}"
+def meta_beside(prefix: str) -> str:
+    """Returns the path at which a Saver puts the graph beside a checkpoint."""
+    return _split_sharded(prefix)[0] + ".meta"
+
+
+def _split_sharded(prefix: str) -> tuple[str, int]:
+    """Returns a prefix without a pattern of shards at its end, and how many shards of version 1
+    are there, or by the pattern should be; 0 for none."""
+    pattern = _SHARDED_V1.search(prefix)
+    if pattern:
+        return prefix[: pattern.start()], int(pattern.group(1))
+    shards = filter(None, map(_SHARD_V1.search, find_files(prefix, "-?????-of-?????")))
+    return prefix, max((int(shard.group(1)) for shard in shards), default=0)
 
 
 def _refuse_what_is_no_prefix(prefix: str) -> None:
@@ -77,29 +90,68 @@ def _refuse_what_is_no_prefix(prefix: str) -> None:
                 fix=f"name '{prefix[: named_file.start()]}'",
             )
         )
-    if not is_remote(prefix) and os.path.isdir(prefix):
+    if is_remote(prefix):
+        return
+    if os.path.isdir(prefix):
         found = _checkpoints_in(prefix)
+        fix = _OF_INDEX
+        if os.path.isfile(os.path.join(prefix, "saved_model.pb")):
+            fix = "it is a SavedModel: name it with saved_model (--saved_model)."
         raise CheckpointError(
             explain(
                 f"'{prefix}' is a folder, not a checkpoint prefix; it holds "
                 f"{count(len(found), 'checkpoint')}",
                 found,
-                fix="name the prefix: the path of the .index file without '.index'.",
+                fix=fix,
+            )
+        )
+    if os.path.basename(prefix) == "checkpoint" and os.path.isfile(prefix):
+        found = _checkpoints_in(os.path.dirname(prefix) or ".")
+        raise CheckpointError(
+            explain(
+                f"'{prefix}' only says which checkpoint of its folder is the latest; there "
+                f"{'is' if len(found) == 1 else 'are'} {count(len(found), 'checkpoint')}",
+                found,
+                fix="name the prefix: in Python tf.train.latest_checkpoint of the folder gives it.",
+            )
+        )
+    if prefix.endswith(".pb") and os.path.isfile(prefix):
+        raise CheckpointError(
+            explain(
+                f"'{prefix}' is a graph, not a checkpoint",
+                fix="name it with frozen_graph (--frozen_graph); a saved_model.pb by its folder "
+                "with saved_model (--saved_model).",
             )
         )
 
 
 def _nothing_at(prefix: str) -> CheckpointError:
-    near = [] if is_remote(prefix) else _checkpoints_in(os.path.dirname(prefix) or ".")
+    folder = os.path.dirname(prefix) or "."
+    if not is_remote(prefix) and os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+        return CheckpointError(
+            explain(
+                f"No checkpoint can be seen at prefix '{prefix}'",
+                [f"this user may not look into '{folder}'"],
+                fix="give this user the right to, or copy the checkpoint to a place of yours.",
+            )
+        )
+    near = [] if is_remote(prefix) else _checkpoints_in(folder)
     return CheckpointError(
         explain(
             f"No checkpoint at prefix '{prefix}'"
             + (f"; its folder holds {count(len(near), 'checkpoint')}" if near else ""),
             near,
-            fix="name the prefix: the path of the .index file without '.index'.",
+            fix=_OF_INDEX,
         )
     )
 
 
 def _checkpoints_in(folder: str) -> list[str]:
-    return sorted(path[: -len(".index")] for path in glob.glob(f"{glob.escape(folder)}/*.index"))
+    """Returns the prefixes in a folder; one of version 1 is seen by the .meta beside it."""
+
+    def all_with(ending: str) -> list[str]:
+        found = glob.glob(f"{glob.escape(folder)}/*{ending}")
+        return [path[: -len(ending)] for path in found if os.path.isfile(path)]
+
+    of_v1 = [each for each in all_with(".meta") if os.path.isfile(each) or _split_sharded(each)[1]]
+    return sorted({*all_with(".index"), *of_v1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from slimfix.checkpoint.bundle import Bundle
 from slimfix.checkpoint.damage import Damage, SavedInPart
 from slimfix.checkpoint.files import is_remote
-from slimfix.checkpoint.prefix import find_tables
+from slimfix.checkpoint.prefix import as_prefix, find_tables
 from slimfix.checkpoint.saved_slices import SavedSlices
 from slimfix.errors import CheckpointError, explain
 
@@ -70,18 +71,20 @@ class Checkpoint:
         return value[()] if isinstance(value, np.ndarray) and not value.ndim else value
 
 
-def read_checkpoint(prefix: str) -> Checkpoint:
+def read_checkpoint(prefix: str | os.PathLike[str] | None) -> Checkpoint:
     """Returns the checkpoint of a prefix, V1 or V2.
 
     Files are read without TensorFlow, unless the prefix begins with the name of one of its file
     systems, such as gs://. Values are read when they are asked for.
 
     Args:
-      prefix: checkpoint prefix, e.g. 'runs/model.ckpt-100'; of a sharded V1 checkpoint the
-        pattern, e.g. 'runs/model.ckpt-100-?????-of-00002'.
-    Raises: CheckpointError: nothing is there, a file of the checkpoint was named in place of its
-      prefix, its index cannot be read, or a data file is shorter than the index says.
+      prefix: checkpoint prefix, e.g. 'runs/model.ckpt-100'; of a sharded V1 checkpoint also what
+        its Saver returned, 'runs/model.ckpt-100-?????-of-00002'.
+    Raises: CheckpointError: the prefix is None, nothing is there, a file of the checkpoint was
+      named in place of its prefix, its index cannot be read, or a data file is shorter than the
+      index says.
     """
+    prefix = as_prefix(prefix)
     try:
         tables = find_tables(prefix)
         source: Any = Bundle(prefix) if tables is None else SavedSlices(tables)
@@ -103,12 +106,14 @@ def _faults(prefix: str) -> tuple[type[Exception], ...]:
 
 def _unreadable(prefix: str, variable: str | None, error: Exception) -> CheckpointError:
     what = f"variable '{variable}' of checkpoint prefix" if variable else "checkpoint prefix"
-    cause = fix = None  # Of what the system says, nothing is known besides.
+    cause = fix = None  # Of what the system says, mostly nothing is known besides.
     if isinstance(error, SavedInPart):
         cause = "the Saver was given only some parts of a partitioned variable."
         fix = "leave the variable out, or save all its parts."
     elif isinstance(error, Damage):
         cause = "a file was cut short or damaged in a copy, or is no TensorFlow checkpoint."
         fix = "compare sizes and checksums with the files where the model was trained."
+    elif isinstance(error, PermissionError):
+        fix = "give this user the right to read it, or copy it to a place of yours."
     said = str(error) or type(error).__name__
     return CheckpointError(explain(f"Cannot read {what} '{prefix}'", [said], cause, fix))

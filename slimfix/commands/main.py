@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 from absl import flags
@@ -23,7 +24,28 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 def console() -> None:
     """Entry point of the `slimfix` command."""
-    sys.exit(main(sys.argv[1:]))
+    _open_standard_streams()
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except (
+        OSError
+    ) as error:  # Nobody reads on, or the disk is full: at exit Python would try again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print(f"slimfix: standard output: {error.strerror}", file=sys.stderr)
+        code = FAILED
+    sys.exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Opens what the caller closed: the next file that is opened would get its number, and what
+    TensorFlow writes to standard error would end up there."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(opened, "w" if number else "r"))
 
 
 def main(arguments: list[str]) -> int:

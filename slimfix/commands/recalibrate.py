@@ -7,7 +7,7 @@ from absl import flags
 from slimfix.commands import quiet
 from slimfix.commands.checkpoint_flags import define_checkpoint_flags, require
 from slimfix.commands.source_flags import define_allow_ops
-from slimfix.errors import naming, printable
+from slimfix.errors import printable
 
 USAGE = "slimfix recalibrate --checkpoint=PREFIX --data=FILE.npz --output=PREFIX [--flag=value ...]"
 
@@ -60,23 +60,20 @@ def run(values: flags.FlagValues) -> int:
     """Recalibrates and prints the report; raises SlimfixError where it fails."""
     require(values, ("checkpoint", "data", "output"), USAGE)
     from slimfix.checkpoint.writer import check_prefix_is_free
-    from slimfix.recalibration.arrays import read_arrays
 
     check_prefix_is_free(values.output)
-    data = read_arrays(values.data)
-    test_data = read_arrays(values.test_data) if values.test_data else None
     from slimfix.recalibration.from_files import recalibrate_checkpoint
 
-    with naming(values.data, "Data"), quiet.tensorflow_kept_quiet():
+    with quiet.tensorflow_kept_quiet():
         result = recalibrate_checkpoint(
             checkpoint=values.checkpoint,
             output=values.output,
-            data=data,
+            data=values.data,
             meta=values.meta,
             batch_size=values.batch_size,
             method=values.method,
             scopes=values.scopes,
-            test_data=test_data,
+            test_data=values.test_data,
             outputs=values.outputs,
             allow_ops=values.allow_ops,
         )

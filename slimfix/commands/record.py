@@ -61,15 +61,12 @@ def run(values: flags.FlagValues) -> int:
     require(values, ("output",), USAGE)
     check_new_file(values.output, values.overwrite)
     source = read_source(values)
-    from slimfix.reference.feeds import read_data
-
-    data = read_data(values.data) if values.data else None
     from slimfix import record
 
     with quiet.tensorflow_kept_quiet(errors_only=True):
         recording = record(
             output=values.output,
-            data=data,
+            data=values.data,
             levels=values.levels,
             optimizer=values.optimizer,
             learning_rate=values.learning_rate,

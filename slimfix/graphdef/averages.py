@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Sequence
 
 from slimfix.graphdef.constants import read_scalar
@@ -99,4 +100,6 @@ def _scales(view: GraphView, product: Node, variable: str) -> bool:
 
 
 def _decay(rate: float | None) -> float | None:
-    return None if rate is None else round(1.0 - rate, _DECAY_DIGITS)
+    if rate is None or not math.isfinite(rate):
+        return None
+    return round(1.0 - rate, _DECAY_DIGITS)

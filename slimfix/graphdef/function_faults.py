@@ -15,7 +15,7 @@ from slimfix.graphdef.circles import sources_first
 from slimfix.graphdef.node_faults import IN_FUNCTION, find_node_faults
 
 # Functions that call others twice, and these others again, open to more than any graph holds.
-_MOST_NODES = 1_000_000
+_MOST_NODES = 100_000
 _MOST_DEEP = 100  # Functions within functions; a view opens one inside the other.
 
 

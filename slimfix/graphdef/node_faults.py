@@ -12,13 +12,14 @@ from typing import Any, Collection, Iterator, Mapping, Pattern, Sequence
 
 from slimfix.dtypes import is_known
 from slimfix.graphdef.circles import sources_first
-from slimfix.graphdef.op_table import RULES, OpRule
+from slimfix.graphdef.op_table import COUNTS, RULES, OpRule
 from slimfix.graphdef.tensors import find_fault
 
 # Of TensorFlow: tensorflow/core/framework/node_def_util.cc; inside functions '_' may come first.
 _NODE_NAME = re.compile(r"[A-Za-z0-9_.>][A-Za-z0-9_.\-/>]*")
 IN_GRAPH = re.compile(r"[^:]+(:(0|[1-9]\d{0,8}))?")  # 'conv1/Relu', 'split:1'
 IN_FUNCTION = re.compile(r"[^:]+:\w+:(0|[1-9]\d{0,8})")  # 'split:output:1'
+_MOST_TENSORS = 1_000_000  # Read or given by one node.
 _LISTS = {"types": "type", "shapes": "shape", "ints": "i"}
 
 
@@ -56,7 +57,10 @@ def find_node_faults(
         rule = RULES.get(op)
         if rule is not None:
             yield from _find_rule_faults(proto, rule, inputs, tensors is IN_FUNCTION)
-        elif not op:  # A function may be called as it likes: '<lambda>_t0wOLIYebvc'.
+        counted = proto.attr.get(COUNTS[op]) if op in COUNTS else None
+        if counted is not None and counted.i > _MOST_TENSORS:
+            yield f"{name!a} ({op}): its attribute {COUNTS[op]} is {counted.i}"
+        if not op:  # A function may be called as it likes: '<lambda>_t0wOLIYebvc'.
             yield f"{name!a}: it has no op"
     unknown = [pair for pair in ahead if pair[1] not in ops]
     if unknown:

@@ -87,6 +87,16 @@ _KINDS = {
 }
 _KIND_OF = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 
+# By op, the attribute that says how many tensors a node reads or gives. TensorFlow makes as many,
+# before it looks whether they are there.
+COUNTS = {
+    **dict.fromkeys(("AccumulateNV2", "AddN", "Concat", "ConcatOffset", "ConcatV2", "Pack"), "N"),
+    **dict.fromkeys(("DynamicStitch", "ParallelConcat", "ParallelDynamicStitch"), "N"),
+    **dict.fromkeys(("Merge", "MergeSummary", "RefMerge", "RefSelect", "ShapeN"), "N"),
+    **dict.fromkeys(("Split", "SplitV"), "num_split"),
+    **{"DynamicPartition": "num_partitions", "Unpack": "num"},
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class OpRule:

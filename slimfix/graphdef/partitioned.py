@@ -36,3 +36,25 @@ def _joined_variable(view: GraphView, node: Node) -> str | None:
     whole = names.whole_name(parts[0] or "")
     in_order = [f"{whole}/part_{index}" for index in range(len(parts))]
     return whole if parts == in_order else None
+
+
+def find_slices(view: GraphView, node: Node) -> dict[str, tuple[slice, ...]]:
+    """Returns where each part lies in the variable that a node puts together, by its name.
+
+    Args:
+      view: the graph.
+      node: of `find_joined`.
+    Returns: {} where the graph does not tell.
+    """
+    parts = [trace_variable(view, tensor) or "" for tensor in node.inputs[:-1]]
+    shapes = [view.nodes[part].attr("shape") or () for part in parts]
+    axis, rank = int(read_scalar(view, node.inputs[-1]) or 0), len(shapes[0])
+    if not -rank <= axis < rank or any(len(each) != rank or None in each for each in shapes):
+        return {}
+    found, start = {}, 0
+    for part, shape in zip(parts, shapes):
+        place = [slice(None)] * rank
+        place[axis] = slice(start, start + shape[axis])
+        found[part] = tuple(place)
+        start += shape[axis]
+    return found

@@ -87,11 +87,21 @@ def refuse_side_effects(
 
 
 def refuse_side_effects_in(
-    graph_def: Any, allowed: Collection[str], way_out: str = _OTHER_ENDS
+    graph_def: Any,
+    allowed: Collection[str],
+    way_out: str = _OTHER_ENDS,
+    never_run: Collection[str] = (),
 ) -> None:
-    """Raises as `refuse_side_effects` for a whole GraphDef, functions that it calls included."""
+    """Raises as `refuse_side_effects` for a GraphDef, functions that it calls included.
+
+    Args:
+      graph_def: GraphDef proto.
+      allowed, way_out: as of `refuse_side_effects`.
+      never_run: names of nodes in it that no run reaches.
+    """
     library = {function.signature.name: function for function in graph_def.library.function}
-    pending = collections.deque(GraphView.from_graph_def(graph_def).nodes.values())
+    nodes = GraphView.from_graph_def(graph_def).nodes.values()
+    pending = collections.deque(node for node in nodes if node.name not in never_run)
     found, seen = [], set()
     while pending:
         node = pending.popleft()

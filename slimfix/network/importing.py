@@ -33,7 +33,7 @@ Shape ShapeN Size Slice Split SplitV Squeeze StridedSlice Sum Transpose Unique U
 _NEVER_LARGER = frozenset(_NEVER_LARGER_TEXT.split())
 # Bytes that all constants together may take, and more for each byte of them in the file. One number
 # in a file may stand for thousands of millions.
-_COMPUTED, _FOR_EACH = 2**28, 8
+_COMPUTED, _FOR_EACH = 2**26, 8
 _TEXT = 64  # Bytes, of a string whose length only its value tells.
 _SHOWN = 20
 # Elements. No shape has as many sizes: what is larger is not computed for the sake of one.
@@ -211,11 +211,13 @@ class FunctionGraph:
                 taken = tf.import_graph_def(
                     protos.as_tensorflow(self.pending), known, return_elements=[*own], name=""
                 )
+            self._operations.update(zip(own, taken))
+            # A shape that cannot be, of a Range of NaN say, is told where it is read.
+            shaped = {name: _bytes_made(self._operations[name]) for name in own}
         except (KeyError, ValueError, tf.errors.OpError) as error:
             raise import_error(error) from error
-        self._operations.update(zip(own, taken))
         self.pending = protos.GraphDef()
-        made = {name: _bytes_made(self._operations[name]) for name in constants}
+        made = {name: shaped[name] for name in constants}
         self._made.update(made)
         self._total += sum(made.values())
         if self._total > self._limit:

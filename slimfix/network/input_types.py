@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slimfix import names
 from slimfix.errors import UsageError, explain
+from slimfix.graphdef.tensors import MOST_AXES
 from slimfix.graphdef.view import GraphView
 
 
@@ -25,11 +26,23 @@ def read_input_type(view: GraphView, tensor: str) -> tuple[tuple[int | None, ...
                 fix="choose an input with a known rank with --inputs.",
             )
         )
-    for key in ("output_types", "component_types"):
+    if len(shape) > MOST_AXES:
+        raise UsageError(
+            explain(
+                f"Input '{tensor}' has {len(shape)} axes; no array has more than {MOST_AXES}",
+                fix="choose another input with --inputs.",
+            )
+        )
+    for key in ("output_types", "component_types", "Tout"):
         types = node.attr(key) or []
         if index < len(types):
             return shape, int(types[index])
     for key in ("dtype", "DstT", "T"):
         if node.attr(key) is not None:
             return shape, int(node.attr(key))
-    raise UsageError(f"The graph does not say the dtype of input '{tensor}'")
+    raise UsageError(
+        explain(
+            f"The graph does not say the dtype of input '{tensor}', of {node.op}",
+            fix="choose an input behind it, or before it, with --inputs.",
+        )
+    )

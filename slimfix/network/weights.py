@@ -11,6 +11,7 @@ from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.checkpoint.reader import VariableSpec
 from slimfix.errors import UsageError, count, explain
+from slimfix.graphdef.partitioned import find_slices
 from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView
@@ -64,8 +65,12 @@ def find_weights(view: GraphView, joined: Mapping[str, str], checkpoint: Checkpo
     """
     variables = [node.name for node in view.nodes.values() if node.op in VARIABLE_OPS]
     places = choose_saved(variables, find_saved_names(view), checkpoint.variables)
-    wholes = [name for name in joined.values() if name in checkpoint.variables]
-    return Weights(checkpoint, {**places, **{name: SavedAs(name, ()) for name in wholes}})
+    for node, whole in joined.items():
+        if whole in checkpoint.variables:
+            places[whole] = SavedAs(whole, ())
+            for part, slices in find_slices(view, view.nodes[node]).items():
+                places.setdefault(part, SavedAs(whole, slices))
+    return Weights(checkpoint, places)
 
 
 def choose_values(

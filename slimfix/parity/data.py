@@ -8,7 +8,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from slimfix.errors import UsageError, explain
+from slimfix.errors import UsageError, explain, naming
 from slimfix.migration.conversion import Migration
 from slimfix.parity.trajectory import Course
 from slimfix.reference.feeds import by_tensor_name, cast, read_data, read_specs
@@ -65,6 +65,12 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
     if data is None:
         drawn = _draw(migration, specs, _count_samples(specs), _SEED)
         return Data(drawn, _draw_batches(migration, specs))
+    with naming(os.fspath(data) if isinstance(data, (str, os.PathLike)) else None, "Data"):
+        return _given(migration, specs, data)
+
+
+def _given(migration: Migration, specs: Sequence[InputSpec], data: Any) -> Data:
+    """Returns the inputs that the user gives."""
     batches = [_named(migration, specs, batch) for batch in _read(data)]
     wrong = [line for batch in batches for line in find_misfits(batch, specs, "given")]
     wrong = wrong or _find_unlike(batches, specs)

@@ -86,7 +86,16 @@ class Playback:
         self._values = {}
         for tensor in model.inputs:
             dtype = widen(tensor.dtype) if perform.float64 else tensor.dtype
-            value = keras.ops.convert_to_tensor(inputs[tensor.name], dtype=dtype)
+            try:
+                value = keras.ops.convert_to_tensor(inputs[tensor.name], dtype=dtype)
+            except (TypeError, ValueError) as error:
+                raise ParityError(
+                    explain(
+                        f"The model does not take the network's inputs: '{tensor.name}' is of "
+                        f"{tensor.dtype}; the network's of {inputs[tensor.name].dtype}",
+                        [reason(error)],
+                    )
+                ) from error
             self._values[id(tensor)] = value
 
     def take(self, tensor: Any) -> np.ndarray:

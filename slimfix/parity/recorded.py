@@ -18,7 +18,7 @@ def check_known(migration: Migration, recording: Recording | None) -> None:
     """Raises UsageError where a recording holds tensors, or fed switches, not of the graph."""
     if recording is None:
         return
-    recorded = [*recording.tensors, *recording.switches]
+    recorded = [*recording.tensors, *recording.training, *recording.switches]
     unknown = [t for t in recorded if names.split_tensor_name(t)[0] not in migration.view]
     if unknown:
         raise UsageError(

@@ -6,7 +6,7 @@ from typing import Mapping, Sequence
 
 import numpy as np
 
-from slimfix import names
+from slimfix import names, numpy_files
 from slimfix.errors import UsageError, count, explain
 from slimfix.numpy_files import UnreadableError, read_numpy_file
 from slimfix.scopes import format_near
@@ -70,10 +70,7 @@ def by_tensor_name(arrays: Mapping[str, np.ndarray], known: Sequence[str]) -> di
       arrays: by tensor name, with or without ':0'.
       known: names of the graph's nodes.
     """
-    full = {
-        names.join_tensor_name(*names.split_tensor_name(name)): np.asarray(array)
-        for name, array in arrays.items()
-    }
+    full = numpy_files.by_tensor_name(arrays)
     nodes = set(known)
     unknown = {name: names.split_tensor_name(name)[0] for name in full}
     unknown = {name: node for name, node in unknown.items() if node not in nodes}

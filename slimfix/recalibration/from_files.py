@@ -10,7 +10,7 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.checkpoint import Checkpoint, as_prefix, read_checkpoint
+from slimfix.checkpoint import Checkpoint, meta_beside, read_checkpoint
 from slimfix.checkpoint.writer import check_prefix_is_free, new_checkpoint, write_checkpoint
 from slimfix.errors import CheckpointMismatchError, UsageError, explain, naming
 from slimfix.graph.layers import view_graph
@@ -19,7 +19,7 @@ from slimfix.graphdef.variables import trace_variable
 from slimfix.graphdef.view import GraphView
 from slimfix.paths import as_path
 from slimfix.recalibration.accuracy import Exam, plan_exam, take_exam
-from slimfix.recalibration.arrays import by_tensor_name, cut_batches
+from slimfix.recalibration.arrays import by_tensor_name, cut_batches, read_arrays
 from slimfix.recalibration.feeds import DATA_OPS, refuse_unfed
 from slimfix.recalibration.imported import find_missing, open_session
 from slimfix.recalibration.plan import ONE_PASS, Plan, plan_recalibration
@@ -73,13 +73,13 @@ class CheckpointRecalibration:
 def recalibrate_checkpoint(
     checkpoint: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    data: Mapping[str, np.ndarray],
+    data: Mapping[str, np.ndarray] | str | os.PathLike[str],
     *,
     meta: str | os.PathLike[str] | None = None,
     batch_size: int = 64,
     method: str = ONE_PASS,
     scopes: str | Sequence[str] | None = None,
-    test_data: Mapping[str, np.ndarray] | None = None,
+    test_data: Mapping[str, np.ndarray] | str | os.PathLike[str] | None = None,
     outputs: str | None = None,
     allow_ops: str | Sequence[str] = (),
     progress: bool | None = None,
@@ -95,8 +95,9 @@ def recalibrate_checkpoint(
       checkpoint: prefix; V1 or V2. It may lack moving statistics, and nothing else that leads to
         the layers.
       output: prefix of the new checkpoint, V2; nothing may be there, and its folder exists.
-      data: arrays by tensor name, 'images' or 'images:0'; the first dimension counts examples. An
-        array without dimensions, such as keep_prob, goes into every batch.
+      data: arrays by tensor name, 'images' or 'images:0', or the path of an .npz file of such; the
+        first dimension counts examples. An array without dimensions, such as keep_prob, goes into
+        every batch.
       meta: path of the graph; `checkpoint` + '.meta' if None.
       batch_size: examples per batch; the last may be smaller. For 'one_pass', that of training.
       method, scopes, progress: as `recalibrate` takes them.
@@ -115,10 +116,12 @@ def recalibrate_checkpoint(
       RecalibrationError: as `recalibrate`. Whatever is raised, nothing is left at `output`.
     """
     output = check_prefix_is_free(output)
+    data = _read(data)
+    test_data = None if test_data is None else _read(test_data)
     if (test_data is None) != (outputs is None):
         raise UsageError("test_data and outputs go together: give both or neither")
-    old = read_checkpoint(as_prefix(checkpoint))
-    meta = old.prefix + ".meta" if meta is None else as_path(meta, "meta file")
+    old = read_checkpoint(checkpoint)
+    meta = meta_beside(old.prefix) if meta is None else as_path(meta, "meta file")
     with naming(meta):
         return _recalibrate(
             old,
@@ -133,6 +136,10 @@ def recalibrate_checkpoint(
             [allow_ops] if isinstance(allow_ops, str) else allow_ops,
             progress,
         )
+
+
+def _read(data: Mapping[str, np.ndarray] | str | os.PathLike[str]) -> Mapping[str, np.ndarray]:
+    return data if isinstance(data, Mapping) else read_arrays(as_path(data, "data file"))
 
 
 def _recalibrate(
@@ -187,11 +194,9 @@ def _recalibrate(
 
 
 def _always_fed(batches: Sequence[Mapping[str, np.ndarray]], exam: Exam | None) -> set[str]:
-    """Returns the names of the nodes that are fed in every run."""
+    """Returns the names of the tensors that are fed in every run."""
     kinds = [batches, *([exam.batches] if exam else [])]
-    return set.intersection(
-        *({names.split_tensor_name(tensor)[0] for tensor in kind[0]} for kind in kinds)
-    )
+    return set.intersection(*(set(kind[0]) for kind in kinds))
 
 
 def _refuse_lacking(view: GraphView, statistics: Sequence[str], old: Checkpoint) -> None:

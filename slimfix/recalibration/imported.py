@@ -41,7 +41,7 @@ def open_session(
       tensors: tensor names.
       checkpoint: to restore from.
       free: further variables, which may be missing in it; they get their initial values.
-      fed: names of nodes whose outputs every run is fed.
+      fed: names of tensors that every run is fed.
       allow_ops: op types that may run although they do more than compute.
     Yields: the session, and from the name of each variable in it to the checkpoint's name for it.
     Raises:
@@ -59,9 +59,10 @@ def open_session(
 
     import tensorflow.compat.v1 as tf
 
-    pruned = prune(graph_def, view, [*starts, *variables, *initial], fed)
+    ends = [*starts, *variables, *initial]
+    pruned = prune(graph_def, view, ends, set(map(_node_of, fed)))
     _add_assignments(pruned, (assignments[name] for name in values))
-    refuse_side_effects_in(pruned, allow_ops, _WAY_OUT)
+    refuse_side_effects_in(pruned, allow_ops, _WAY_OUT, _find_unneeded(view, ends, fed))
     graph = tf.Graph()
     with graph.as_default(), building(RecalibrationError):
         tf.import_graph_def(as_tensorflow(pruned), name="")
@@ -69,6 +70,24 @@ def open_session(
         run_session(session, [graph.get_operation_by_name(name) for name in initial])
         assign_variables(session, view, values)
         yield session, {name: places[name].name if name in places else name for name in variables}
+
+
+def _find_unneeded(view: GraphView, ends: Sequence[str], fed: Collection[str]) -> set[str]:
+    """Returns the names of the nodes that no run of `ends` reaches, for what reads them is fed."""
+
+    def is_fed(node: Node) -> bool:
+        readers = view.consumers(node.name)
+        read = {tensor for each in readers for tensor in each.inputs}
+        own = {tensor for tensor in read if names.split_tensor_name(tensor)[0] == node.name}
+        return own <= set(fed) and not any(node.name in each.control_inputs for each in readers)
+
+    sources = {name for name in map(_node_of, fed) if name in view and is_fed(view.nodes[name])}
+    needed = view.ancestors(ends, stop=lambda node: node.name in sources)
+    return set(view.nodes) - (needed - sources)
+
+
+def _node_of(tensor: str) -> str:
+    return names.split_tensor_name(tensor)[0]
 
 
 def _add_assignments(graph_def: Any, assignments: Iterable[Node]) -> None:

@@ -7,7 +7,7 @@ from typing import Callable, Mapping, Sequence
 
 import numpy as np
 
-from slimfix import names
+from slimfix import names, numpy_files
 from slimfix.dtypes import dtype_name
 from slimfix.errors import UsageError, count, explain
 from slimfix.graphdef.view import GraphView
@@ -140,10 +140,7 @@ def by_tensor_name(specs: Sequence[InputSpec], data: np.ndarray | Data) -> dict[
     Raises: UsageError: a lone array was given for several inputs.
     """
     if isinstance(data, Mapping):
-        return {
-            names.join_tensor_name(*names.split_tensor_name(name)): np.asarray(value)
-            for name, value in data.items()
-        }
+        return numpy_files.by_tensor_name(data)
     if len(specs) != 1:
         raise UsageError(
             explain(

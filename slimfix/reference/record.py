@@ -20,15 +20,27 @@ from slimfix.network.sources import Source
 from slimfix.network.variable_checks import check_variables
 from slimfix.network.weights import Weights
 from slimfix.paths import as_path
-from slimfix.reference.feeds import Data, Feeds, cut_feeds, draw_feeds, find_batch_size, read_specs
+from slimfix.reference.feeds import (
+    Data,
+    Feeds,
+    cut_feeds,
+    draw_feeds,
+    find_batch_size,
+    read_data,
+    read_specs,
+)
 from slimfix.reference.optimizers import Optimizer, check_optimizer
 from slimfix.reference.original import Original, graph_takes
 from slimfix.reference.recordable import check_trains, find_tensors, why_not_trained
-from slimfix.reference.recording import Recording, read_recording, write_recording
+from slimfix.reference.recording import (
+    Recording,
+    check_target,
+    read_recording,
+    write_recording,
+)
 from slimfix.reference.run_training import run_training, take_steps
 from slimfix.reference.trained_network import TrainedNetwork, find_layers
 from slimfix.reference.windows import split_windows
-from slimfix.writing import check_new_file
 
 LEVELS = ("L1", "L2", "L3", "L4")
 # Of few samples some channel has next to no variance, and what it computes is rounding enlarged.
@@ -50,8 +62,8 @@ def record(
     input_shape: Sequence[int | None] = (),
     values: str | None = None,
     allow_ops: str | Sequence[str] = (),
-    data: np.ndarray | Data | None = None,
-    levels: Sequence[str] = (),
+    data: np.ndarray | Data | str | os.PathLike[str] | None = None,
+    levels: str | Sequence[str] = (),
     optimizer: str = "momentum",
     learning_rate: float = 0.01,
     steps: int = 100,
@@ -69,8 +81,8 @@ def record(
       output: .npz file to write; its folder exists.
       meta, inputs, outputs, frozen_graph, saved_model, network, network_kwargs, input_shape,
         values, allow_ops: where the network is, as of `slimfix.migrate`.
-      data: value by tensor name, or that of the only input; None to draw inputs. The first axis
-        counts samples.
+      data: value by tensor name, or that of the only input, or the path of an .npz or .npy file of
+        such; None to draw inputs. The first axis counts samples.
       levels: of 'L1' (every tensor between inputs and outputs in inference; recorded always),
         'L2' (the same in training, and every statistic after one step of the update ops), 'L3'
         (gradients of the outputs for random cotangents) and 'L4' (optimizer steps); () for the
@@ -80,7 +92,7 @@ def record(
       steps: of L4, in turns on four batches (fewer where `data` has no more).
       batch_size: samples that are drawn, where the graph does not say; of L4 also those that each
         batch takes of `data`.
-      overwrite: whether a file at `output` is replaced.
+      overwrite: whether a recording at `output` is replaced.
       progress: whether a bar shows the steps; if None, where standard error is a terminal.
     Returns: Recording, as read back from the file.
     Raises:
@@ -93,6 +105,8 @@ def record(
     """
     if output is None:
         raise UsageError("record() needs an output")
+    if isinstance(data, (str, os.PathLike)):
+        data = read_data(as_path(data, "data file"))
     source = Source(
         checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
     )
@@ -103,7 +117,7 @@ def record(
         outputs,
         values,
         data,
-        levels,
+        levels.split(",") if isinstance(levels, str) else levels,
         check_optimizer(optimizer, learning_rate),
         steps,
         batch_size,
@@ -131,7 +145,7 @@ def record_network(
 
     Args, returns, raises: as of `record`; and `batches`: how many the steps take in turns.
     """
-    check_new_file(path, overwrite)
+    check_target(path, overwrite)
     _check(levels, steps=steps, batch_size=batch_size, batches=batches)
     checked = check_network(source, inputs, outputs, values)
     with naming(checked.network.source):

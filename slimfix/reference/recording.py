@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import zipfile
 from typing import Any, Mapping
 
 import numpy as np
@@ -14,7 +15,7 @@ from slimfix.errors import UsageError, explain
 from slimfix.numpy_files import UnreadableError, read_numpy_file
 from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.recording_header import read_header, read_optimizer
-from slimfix.writing import new_file
+from slimfix.writing import check_new_file, new_file
 
 FORMAT = 1  # Grows when a key goes or changes its meaning, not when one is added.
 _Arrays = Mapping[str, np.ndarray]
@@ -92,7 +93,8 @@ def write_recording(recording: Recording, overwrite: bool = False) -> None:
       recording: what to write.
       overwrite: whether a file that is there is replaced.
     Raises:
-      UsageError: something is there that may not be replaced, or no file can be made there.
+      UsageError: something is there that may not be replaced, or no file can be made there; see
+        `check_target`.
       OutputError: the disk is full, or another run wrote there meanwhile.
     """
     arrays: dict[str, Any] = _in_rooms(recording, _ROOMS)
@@ -108,8 +110,33 @@ def write_recording(recording: Recording, overwrite: bool = False) -> None:
     header["header_sha256"] = _header_checksum(header)
     header["sha256"] = checksum(arrays)
     arrays["recording"] = np.array(json.dumps(header, sort_keys=True))
-    with new_file(recording.path, overwrite) as whole, open(whole, "wb") as file:
-        np.savez(file, **arrays)
+    check_target(recording.path, overwrite)
+    # Not numpy.savez, which on NumPy 1 leaves an archive open where the disk is full.
+    with new_file(recording.path, overwrite) as whole, zipfile.ZipFile(whole, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(name + ".npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def check_target(path: str, overwrite: bool) -> None:
+    """Raises UsageError unless a recording can be written: of files, it replaces only another."""
+    check_new_file(path, overwrite)
+    if os.path.exists(path) and not _is_recording(path):
+        raise UsageError(
+            explain(
+                f"Output file '{path}' exists, and is no recording",
+                cause="--output names a file that was to be read, or another one by mistake.",
+                fix="choose another --output; --overwrite (overwrite=True) replaces recordings.",
+            )
+        )
+
+
+def _is_recording(path: str) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "recording.npy" in archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
 
 
 def _in_rooms(record: Any, rooms: Mapping[str, str]) -> dict[str, np.ndarray]:
@@ -172,6 +199,13 @@ def _check_trajectory(header: Mapping[str, Any], arrays: _Arrays) -> None:
     if losses is not None and (losses.ndim != 1 or not losses.size or losses.dtype.kind != "f"):
         raise UnreadableError(
             f"'{_LOSSES}' is {list(losses.shape)} {losses.dtype}; want a float for each step"
+        )
+    rooms = (_TRAJECTORY_ROOMS["inputs"], _TRAJECTORY_ROOMS["targets"])
+    batches = {name: value.shape[:1] for name, value in arrays.items() if name.startswith(rooms)}
+    if len(set(batches.values())) > 1 or () in batches.values():
+        raise UnreadableError(
+            "not as many batches in each: "
+            + ", ".join(f"'{name}' has {[*count]}" for name, count in batches.items())
         )
 
 

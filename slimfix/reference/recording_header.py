@@ -65,11 +65,16 @@ def _find_wrong_optimizer(settings: Any) -> list[str]:
     numbers = [field.name for field in dataclasses.fields(Optimizer) if field.name != "kind"]
     wrong = [
         f"optimizer has {name}={settings[name]!r}; want a number"
+        + (", above 0" if name == "learning_rate" else " from 0 to 1")
         for name in numbers
-        if name in settings and not _is_number(settings[name])
+        if name in settings and not _is_setting(name, settings[name])
     ]
     return wrong if "learning_rate" in settings else [*wrong, "no learning_rate in optimizer"]
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < np.finfo(np.float32).max
+def _is_setting(name: str, value: Any) -> bool:
+    if type(value) not in (int, float):
+        return False
+    if name == "learning_rate":
+        return bool(0 < value < np.finfo(np.float32).max)
+    return 0 <= value <= 1

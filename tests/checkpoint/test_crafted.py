@@ -291,3 +291,12 @@ def test_an_object_of_tensorflow_is_listed_but_not_read(copy):
     assert checkpoint.read("larger").shape == (40, 30)
     with pytest.raises(CheckpointError, match="a variant is an object of TensorFlow, no array"):
         checkpoint.read("float32")
+
+
+def test_more_variables_than_any_network_has(copy, monkeypatch):
+    prefix = copy("v2")
+    number = len(read_checkpoint(prefix).variables)
+    monkeypatch.setattr("slimfix.checkpoint.bundle._MOST_VARIABLES", number)
+    read_checkpoint(prefix)
+    monkeypatch.setattr("slimfix.checkpoint.bundle._MOST_VARIABLES", number - 1)
+    assert f"it is entry {number}" in refusal(prefix)

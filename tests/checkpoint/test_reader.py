@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from slimfix.checkpoint import read_checkpoint
+from slimfix.checkpoint import meta_beside, read_checkpoint
+from slimfix.checkpoint.damage import Damage, within
 from slimfix.errors import CheckpointError
 
 GOOD = "tests/golden/digits/good/model.ckpt"
@@ -232,5 +233,50 @@ def test_a_file_that_may_not_be_opened_is_no_damage(copied, monkeypatch):
         read_checkpoint(str(copied))
     monkeypatch.undo()
     assert str(caught.value).splitlines()[1:] == [
-        f"  [Errno 13] Permission denied: '{copied}.index'"
+        f"  [Errno 13] Permission denied: '{copied}.index'",
+        "Fix: give this user the right to read it, or copy it to a place of yours.",
     ]
+
+
+def test_a_path_object(copied):
+    assert len(read_checkpoint(copied).variables) == 33
+
+
+def test_what_only_names_the_latest_is_told(copied):
+    (copied.parent / "checkpoint").write_text('model_checkpoint_path: "model.ckpt"')
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(copied.parent / "checkpoint")
+    assert "only says which checkpoint of its folder is the latest; there is 1" in str(caught.value)
+    assert f"\n  {copied}\n" in str(caught.value)
+
+
+def test_a_graph_or_a_saved_model_is_named_with_its_argument(tmp_path):
+    for path, flag in ((tmp_path / "frozen.pb", "--frozen_graph"), (tmp_path, "--saved_model")):
+        (tmp_path / ("frozen.pb" if path != tmp_path else "saved_model.pb")).write_bytes(b"x")
+        with pytest.raises(CheckpointError, match=flag):
+            read_checkpoint(path)
+
+
+def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
+    monkeypatch.setattr("slimfix.checkpoint.prefix.os.access", lambda path, mode: False)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(tmp_path / "model.ckpt")
+    assert f"this user may not look into '{tmp_path}'" in str(caught.value)
+
+
+def test_version_1_is_found_without_its_pattern(tmp_path):
+    """The prefix that the Saver was given: beside it lies the .meta of all shards."""
+    prefix, whole = write_v1(tmp_path, sharded=True)
+    given = str(tmp_path / "model.ckpt")
+    np.testing.assert_array_equal(read_checkpoint(given).read("table"), whole)
+    assert meta_beside(prefix) == meta_beside(given) == given + ".meta"
+    (tmp_path / "model.ckpt.meta").write_bytes(b"")
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint(tmp_path / "modle.ckpt")
+    assert f"its folder holds 1 checkpoint:\n  {given}\n" in str(caught.value)
+
+
+def test_a_place_is_said_once():
+    told = pytest.raises(Damage, match=r"^'m.index': its header: cut$")
+    with told, within("'m.index'"), within("'m.index'"), within("its header"):
+        raise Damage("cut")

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from slimfix import __version__
 from slimfix.commands.main import main
 
 GOOD = "tests/golden/digits/good"
@@ -278,3 +279,36 @@ def test_a_failed_write_ends_in_one_message(slimfix, tmp_path, monkeypatch):
         "Fix: make room there (the disk, a quota, ulimit -f), or name another place.\n"
     )
     assert os.listdir(tmp_path) == []
+
+
+def shell(command):
+    done = subprocess.run(
+        ["sh", "-c", command.replace("python", sys.executable)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_package_runs():
+    assert shell("python -m slimfix --version")[:2] == (0, f"slimfix {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "record --help"])
+def test_output_that_nobody_can_take_is_one_line(arguments):
+    code, _, error = shell(f"python -m slimfix {arguments} >/dev/full")
+    assert code == 1
+    assert re.fullmatch(r"slimfix.*No space left on device\n", error)
+
+
+def test_closed_streams_are_no_place_for_files():
+    """Whatever is opened next would get their numbers, and what is printed would be in it."""
+    program = (
+        "import sys; from slimfix.commands import main; main._open_standard_streams(); "
+        "print('said'); print('said', file=sys.stderr); "
+        "sys.exit(open('/dev/null').fileno())"
+    )
+    code, out, error = shell(f'python -c "{program}" <&- >&- 2>&-')
+    assert (code >= 3, out, error) == (True, "", "")
+    assert shell("python -m slimfix --help >&-")[0] == 0

@@ -130,6 +130,12 @@ def make_constant_of_another_dtype(graph_def):
     constant(graph_def, 3).attr["dtype"].type = 2
 
 
+def make_endless_split(graph_def):
+    constant(graph_def, 3)
+    node = graph_def.node.add(name="many", op="Split", input=["number", "number"])
+    node.attr["num_split"].i = 2**31 - 1
+
+
 def make_constant_of_unknown_size(graph_def):
     constant(graph_def, -3)
 
@@ -187,6 +193,7 @@ def constant(graph_def, size):
             "'number' (Const): its value is of another dtype than it",
         ),
         (make_input_of_no_dtype, "'fed' (Placeholder): 77 is the number of no dtype"),
+        (make_endless_split, "'many' (Split): its attribute num_split is 2147483647"),
         (make_constant_of_unknown_size, "'number' (Const): its shape is not known"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

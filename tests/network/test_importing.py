@@ -3,11 +3,12 @@
 import resource
 import sys
 
+import numpy as np
 import pytest
 
 import slimfix
 from slimfix import slim
-from slimfix.errors import UnsafeGraphError
+from slimfix.errors import SlimfixError, UnsafeGraphError, UsageError
 from slimfix.graphdef.meta import read_meta
 
 
@@ -142,3 +143,29 @@ def test_as_many_imports_as_constants_lie_above_each_other(graph, monkeypatch, l
     found = import_function(resolved, None, {"x:0": ((None, 6), 1)})
     assert found.tensor("end:0").shape.as_list() == [None, 6]
     assert len(imports) == 5
+
+
+def test_a_shape_that_cannot_be(graph, saved, tmp_path):
+    """TensorFlow takes the graph, and raises when the shape is asked for."""
+    import tensorflow.compat.v1 as tf
+
+    network(tf, tf.reduce_mean(tf.range(0.0, tf.constant(4.0, name="limit"), 1.0)))
+    prefix = saved()
+    meta_graph = read_meta(prefix + ".meta")
+    limit = next(node for node in meta_graph.graph_def.node if node.name == "limit")
+    limit.attr["value"].tensor.float_val[0] = np.nan
+    with open(prefix + ".meta", "wb") as file:
+        file.write(meta_graph.SerializeToString())
+    for run in runs(prefix, tmp_path):
+        with pytest.raises(SlimfixError):
+            run()
+
+
+def test_an_input_of_more_axes_than_an_array_has(graph, saved, tmp_path):
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 6, *[1] * 40], name="x")
+    tf.identity(slim.fully_connected(tf.reshape(x, [-1, 6]), 3, scope="fc"), "end")
+    for run in runs(saved(), tmp_path):
+        with pytest.raises(UsageError, match="'x:0' has 42 axes; no array has more than 32"):
+            run()

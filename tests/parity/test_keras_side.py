@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from slimfix.errors import ParityError
 from slimfix.parity.keras_side import Inference, Playback
 
 
@@ -70,3 +71,12 @@ def test_the_model_is_left_as_it_was(model, inputs):
     assert {weight.dtype for weight in model.get_layer("shared").weights} == {"float32"}
     for weight, value in zip(model.weights, before):
         np.testing.assert_array_equal(weight.numpy(), value)
+
+
+def test_inputs_of_another_kind_are_told():
+    import keras
+
+    x = keras.Input([4], name="x", dtype="string")
+    values = {"x": np.ones([3, 4], np.float32)}
+    with pytest.raises(ParityError, match="'x' is of string; the network's of float32"):
+        Playback(keras.Model(x, keras.layers.Identity()(x)), values, [x], Inference(False))

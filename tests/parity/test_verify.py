@@ -208,11 +208,11 @@ def test_a_recording_that_proves_nothing_is_refused(migration, verify, recording
         verify(migration.model, dataclasses.replace(recording, **changed))
 
 
-@pytest.mark.parametrize("room", ["tensors", "switches"])
+@pytest.mark.parametrize("room", ["tensors", "training", "switches"])
 def test_recorded_names_that_the_graph_lacks_are_told(migration, verify, recording, room):
     import dataclasses
 
-    value = {"tensors": np.ones(3, np.float32), "switches": True}[room]
+    value = True if room == "switches" else np.ones(3, np.float32)
     more = {**getattr(recording, room), "elsewhere:0": value}
     with pytest.raises(UsageError) as caught:
         verify(migration.model, dataclasses.replace(recording, **{room: more}))

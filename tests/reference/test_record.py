@@ -1,6 +1,7 @@
 """What is recorded of a network, in the environment that the test runs in."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from slimfix.reference.record import record, record_network
 from slimfix.reference.recording import read_recording
 
 DIGITS = "tests/golden/digits/good/model.ckpt"
+GOLDEN = "tests/golden/micro/rank4_scale/recording.npz"
 FORMS = "tests/golden/forms"
 MICRO = "tests/golden/micro"
 ALL = ("L1", "L2", "L3", "L4")
@@ -337,10 +339,14 @@ def test_variables_that_only_training_reads_have_to_be_there(graph, tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("kind", ["file", "link", "fifo"])
+@pytest.mark.parametrize("kind", ["recording", "archive", "file", "link", "fifo"])
 def test_what_is_there_is_refused_before_any_work(tmp_path, monkeypatch, kind, overwrite):
     path = tmp_path / "r.npz"
-    if kind == "file":
+    if kind == "recording":
+        shutil.copyfile(GOLDEN, path)
+    elif kind == "archive":
+        np.savez(path, images=np.ones(3))
+    elif kind == "file":
         path.write_text("mine")
     elif kind == "link":
         path.symlink_to(tmp_path / "nowhere")
@@ -354,7 +360,7 @@ def test_what_is_there_is_refused_before_any_work(tmp_path, monkeypatch, kind, o
         raise Worked
 
     monkeypatch.setattr(Source, "open", work)
-    replaced = kind == "file" and overwrite
+    replaced = kind == "recording" and overwrite
     with pytest.raises(Worked if replaced else UsageError):
         record(DIGITS, path, overwrite=overwrite)
     assert os.listdir(str(tmp_path)) == ["r.npz"]
@@ -362,7 +368,7 @@ def test_what_is_there_is_refused_before_any_work(tmp_path, monkeypatch, kind, o
 
 def test_a_recording_is_replaced_where_that_is_said(tmp_path):
     path = tmp_path / "r.npz"
-    path.write_text("before")
+    shutil.copyfile(GOLDEN, path)
     assert record(DIGITS, path, levels=["L1"], overwrite=True).path == str(path)
     assert len(read_recording(str(path)).tensors) == 20
 
@@ -370,13 +376,14 @@ def test_a_recording_is_replaced_where_that_is_said(tmp_path):
 def test_nothing_is_written_where_it_fails(tmp_path, monkeypatch):
     """In the middle of the steps: what was there before is still there."""
     path = tmp_path / "r.npz"
-    path.write_text("mine")
+    shutil.copyfile(GOLDEN, path)
+    mine = path.read_bytes()
     with pytest.raises(UsageError) as error:
         record(DIGITS, path, levels=["L4"], optimizer="sgd", learning_rate=1e30, overwrite=True)
     text = str(error.value)
     assert text.startswith("The loss is not finite in step 2 of sgd(learning_rate=1e+30):\n")
     assert "Fix: give a smaller learning_rate (--learning_rate)." in text
-    assert path.read_text() == "mine"
+    assert path.read_bytes() == mine
     assert os.listdir(str(tmp_path)) == ["r.npz"]
 
     def stop(*arguments):
@@ -385,7 +392,7 @@ def test_nothing_is_written_where_it_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "write_recording", stop)
     with pytest.raises(KeyboardInterrupt):
         record(DIGITS, path, levels=["L1"], overwrite=True)
-    assert path.read_text() == "mine"
+    assert path.read_bytes() == mine
 
 
 def test_a_network_without_a_finite_output_is_refused(tmp_path, monkeypatch):
@@ -440,3 +447,28 @@ def test_statistics_that_gradients_moved_would_be_seen(digits, monkeypatch):
     other = record_network(Source(DIGITS), path, levels=["L2"])
     mean = "digits/conv1/BatchNorm/moving_mean"
     assert largest(other.statistics[mean] - digits.statistics[mean]) > 1e-4
+
+
+def test_data_and_levels_as_the_command_takes_them(tmp_path):
+    images = np.linspace(0, 1, 3 * 64, dtype=np.float32).reshape(3, 8, 8, 1)
+    np.save(tmp_path / "images.npy", images)
+    recording = record(DIGITS, tmp_path / "r.npz", data=tmp_path / "images.npy", levels="L1")
+    np.testing.assert_array_equal(recording.inputs["images:0"], images)
+    assert not recording.training
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_partitioned_variable_of_a_graph_without_a_saver(graph, saved, tmp_path, axis):
+    """The slices are those of the concatenation: the graph says no other."""
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 5], name="x")
+    kernel = tf.get_variable("kernel", [5, 7], partitioner=tf.fixed_size_partitioner(2, axis=axis))
+    tf.matmul(x, tf.convert_to_tensor(kernel), name="end")
+    tf.train.export_meta_graph(str(tmp_path / "plain.meta"))
+    prefix = saved()
+    options = {"meta": tmp_path / "plain.meta", "inputs": "x", "outputs": "end"}
+    recording = record(prefix, tmp_path / "r.npz", levels="L1", **options)
+    whole = read_checkpoint(prefix).read("kernel").astype(np.float64)
+    wanted = recording.inputs["x:0"] @ whole
+    np.testing.assert_allclose(recording.tensors["end:0"], wanted, rtol=1e-5, atol=1e-5)

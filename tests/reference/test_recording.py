@@ -134,17 +134,18 @@ def test_others_may_read_it(tmp_path):
 
 def test_it_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "r.npz"
-    path.write_text("before")
+    write_recording(full(path))
+    before = path.read_bytes()
 
-    def full_disk(file, **arrays):
+    def full_disk(file, array, allow_pickle):
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full_disk)
+    monkeypatch.setattr(np.lib.format, "write_array", full_disk)
     with pytest.raises(OutputError, match=r"r.npz':\n  No space left on device\nFix: make room"):
         write_recording(full(path), overwrite=True)
     assert os.listdir(str(tmp_path)) == ["r.npz"]
-    assert path.read_text() == "before"
+    assert path.read_bytes() == before
 
 
 ROOMS = ["tensor/", "training/statistic/", "gradient/value/", "trajectory/weight/"]
@@ -167,3 +168,25 @@ def test_the_order_in_the_file_is_that_of_the_data_flow(tmp_path):
     recording = full(tmp_path / "r.npz")
     write_recording(recording)
     assert list(read_recording(recording.path).tensors) == ["net/a/Relu:0", "file"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("momentum", 2**63), ("beta1", -0.5), ("learning_rate", 0), ("decay", 2)]
+)
+def test_an_optimizer_that_there_cannot_be(tmp_path, setting, value):
+    recording = full(tmp_path / "r.npz")
+    steps = recording.trajectory
+    wrong = dataclasses.replace(steps.optimizer, **{setting: value})
+    steps = dataclasses.replace(steps, optimizer=wrong)
+    write_recording(dataclasses.replace(recording, trajectory=steps))
+    with pytest.raises(UsageError, match=f"optimizer has {setting}={value}; want a number"):
+        read_recording(recording.path)
+
+
+@pytest.mark.parametrize("targets", [np.float32(3), numbers(80, 3, 2, 4)])
+def test_steps_on_batches_that_are_not_there(tmp_path, targets):
+    recording = full(tmp_path / "r.npz")
+    steps = dataclasses.replace(recording.trajectory, targets={"net/a/Relu:0": targets})
+    write_recording(dataclasses.replace(recording, trajectory=steps))
+    with pytest.raises(UsageError, match="not as many batches in each: 'trajectory/"):
+        read_recording(recording.path)

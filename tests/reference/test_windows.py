@@ -73,3 +73,10 @@ def test_later_windows_are_computed_from_earlier_values(graph):
     run = original.run([["first:0"], ["end:0"]])
     next(run)["first:0"][:] = 0.0  # The very array that the next window is fed.
     np.testing.assert_allclose(next(run)["end:0"], np.full((2, 4), 1.5))
+
+
+def test_thousands_of_small_tensors():
+    windows = split_windows(([f"a{n}", f"b{n}"], 1) for n in range(1300))
+    assert [name for window in windows for name in window][-1] == "b1299"
+    assert sum(map(len, windows)) == 2600
+    assert max(map(len, windows)) == 500

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from typing import Any, Callable, Mapping, Sequence
 
-from slimfix.checkpoint import as_prefix, read_checkpoint
+from slimfix.checkpoint import meta_beside, read_checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.meta import read_meta
 from slimfix.network.network import Network, open_network
@@ -58,11 +58,11 @@ class Source:
             return open_frozen_graph(as_path(self.frozen_graph, "frozen graph"))
         if self.saved_model is not None:
             return open_saved_model(as_path(self.saved_model, "SavedModel"))
-        checkpoint = read_checkpoint(as_prefix(self.checkpoint))
+        checkpoint = read_checkpoint(self.checkpoint)
         if self.network is not None:
             arguments = self.network_kwargs or {}
             return open_function(self.network, arguments, self.input_shape, checkpoint)
-        beside = checkpoint.prefix + ".meta"
+        beside = meta_beside(checkpoint.prefix)
         meta = beside if self.meta is None else as_path(self.meta, "meta file")
         return open_network(read_meta(meta), checkpoint, meta)
 

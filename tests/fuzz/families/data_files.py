@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import zipfile
 from random import Random
 from typing import Any, Sequence
 
@@ -47,7 +49,17 @@ def damage(random: Random, net: Net) -> Damage:
     else:
         changed, told = damage_archive(random, content, lambda r, n, c: damage_npy(r, c))
     told = f"{path}, checksums right: {told}"
-    return Damage({path: changed}, told, False, inside=_NAMED)
+    held = _NAMED if path == _NPY else _NAMED | _names_in(changed)
+    return Damage({path: changed}, told, False, inside=held)
+
+
+def _names_in(content: bytes) -> frozenset[str]:
+    """Returns the names of the arrays that an archive holds."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return frozenset(re.sub(r"\.npy$", "", name) for name in archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return frozenset()
 
 
 def read(folder: str, net: Net) -> Any:

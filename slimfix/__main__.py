@@ -1,0 +1,5 @@
+"""`python -m slimfix`: the command, for where no script is installed."""
+
+from slimfix.commands.main import console
+
+console()
