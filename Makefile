@@ -22,7 +22,7 @@ demo: $(READY)
 	$(RUN) scripts/demo.py
 
 test: $(READY)
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist worksteal
 
 # Migrates five nets wrong in every way that is known, and prints what share the proof catches.
 mutants: $(READY)

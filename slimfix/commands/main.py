@@ -28,9 +28,8 @@ def console() -> None:
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()
-    except (
-        OSError
-    ) as error:  # Nobody reads on, or the disk is full: at exit Python would try again.
+    except OSError as error:  # Of a closed pipe, or a full disk.
+        # At exit Python writes what it could not write, once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         print(f"slimfix: standard output: {error.strerror}", file=sys.stderr)
         code = FAILED

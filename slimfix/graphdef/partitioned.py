@@ -48,13 +48,13 @@ def find_slices(view: GraphView, node: Node) -> dict[str, tuple[slice, ...]]:
     """
     parts = [trace_variable(view, tensor) or "" for tensor in node.inputs[:-1]]
     shapes = [view.nodes[part].attr("shape") or () for part in parts]
-    axis, rank = int(read_scalar(view, node.inputs[-1]) or 0), len(shapes[0])
+    axis, rank = read_scalar(view, node.inputs[-1]) or 0, len(shapes[0])
     if not -rank <= axis < rank or any(len(each) != rank or None in each for each in shapes):
         return {}
     found, start = {}, 0
     for part, shape in zip(parts, shapes):
         place = [slice(None)] * rank
-        place[axis] = slice(start, start + shape[axis])
+        place[int(axis)] = slice(start, start + shape[int(axis)])
         found[part] = tuple(place)
-        start += shape[axis]
+        start += shape[int(axis)]
     return found
