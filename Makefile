@@ -29,7 +29,7 @@ mutants: $(READY)
 	$(RUN) -m tests.mutants.run $(SAMPLE)
 
 # Damages 20,000 files of every kind that slimfix reads: each is one clear error, or read right.
-# FUZZ="--files=1000 --seed=..." for fewer, and for others; --only=SEED:INDEX for one again.
+# FUZZ="--files=1000 --first=7000" for some of them, --seed=... for others, --only=SEED:INDEX for one.
 fuzz: $(READY)
 	$(RUN) -m tests.fuzz.run $(FUZZ)
 

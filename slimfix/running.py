@@ -42,9 +42,23 @@ def session_of(graph: Any) -> Iterator[Any]:
 
 
 def run_session(session: Any, fetches: Any, feeds: Any = None) -> Any:
-    """Returns what `session.run` returns. Raises: as `explaining` says it."""
+    """Returns what `session.run` returns.
+
+    Raises: UsageError: a value has not the shape or dtype of what it is fed to; or as `explaining`.
+    """
     with explaining(session.graph):
-        return session.run(fetches, feeds)
+        try:
+            return session.run(fetches, feeds)
+        except (TypeError, ValueError) as error:
+            if not feeds:
+                raise
+            raise UsageError(
+                explain(
+                    "The graph does not take a value that is fed",
+                    [reason(error)],
+                    fix="give values of the shapes and dtypes of the tensors that they are for.",
+                )
+            ) from error
 
 
 @contextlib.contextmanager

@@ -69,3 +69,21 @@ def test_a_python_function_that_is_not_there():
     assert text.startswith("TensorFlow cannot run PyFunc 'PyFunc' here:\n")
     assert "only in the program that made it" in text
     assert "(--inputs)" in text
+
+
+def test_a_value_of_another_shape_is_told():
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [None, 3], name="x")
+        with session_of(graph) as session, pytest.raises(UsageError) as caught:
+            run_session(session, x + 1, {x: np.float32(2)})
+    assert str(caught.value).startswith("The graph does not take a value that is fed:\n")
+    assert "which has shape " in str(caught.value)
+
+
+def test_what_is_no_fetch_is_a_fault_of_the_caller():
+    import tensorflow.compat.v1 as tf
+
+    with session_of(tf.Graph()) as session, pytest.raises(TypeError):
+        run_session(session, object())

@@ -11,7 +11,7 @@ from slimfix.recalibration.moments import find_moments
 from slimfix.recalibration.plan import Target
 from slimfix.recalibration.population import Moments, pool
 from slimfix.recalibration.sources import Source
-from slimfix.running import run_session
+from slimfix.running import explaining
 
 _SINGLE = "1 element per channel: in training mode its variance is 0, and the output is beta"
 
@@ -58,7 +58,8 @@ def measure(
 
 def _run(session: Any, fetches: Any, feed: Mapping[Any, Any], batch: int) -> Any:
     try:
-        return run_session(session, fetches, feed)
+        with explaining(session.graph):
+            return session.run(fetches, feed)
     except (TypeError, ValueError) as error:  # Of another shape or dtype than the placeholder.
         fed = ((session.graph.as_graph_element(key), np.asarray(feed[key])) for key in feed)
         misfits = [

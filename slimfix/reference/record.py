@@ -105,8 +105,6 @@ def record(
     """
     if output is None:
         raise UsageError("record() needs an output")
-    if isinstance(data, (str, os.PathLike)):
-        data = read_data(as_path(data, "data file"))
     source = Source(
         checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
     )
@@ -132,7 +130,7 @@ def record_network(
     inputs: str | Sequence[str] = (),
     outputs: str | Sequence[str] = (),
     values: str | None = None,
-    data: np.ndarray | Data | None = None,
+    data: np.ndarray | Data | str | os.PathLike[str] | None = None,
     levels: Sequence[str] = (),
     optimizer: Optimizer = _MOMENTUM,
     steps: int = 100,
@@ -147,9 +145,14 @@ def record_network(
     """
     check_target(path, overwrite)
     _check(levels, steps=steps, batch_size=batch_size, batches=batches)
+    file = None
+    if isinstance(data, (str, os.PathLike)):
+        file = as_path(data, "data file")
+        data = read_data(file)
     checked = check_network(source, inputs, outputs, values)
     with naming(checked.network.source):
-        found = _record(checked, data, levels, optimizer, steps, batch_size, batches, progress)
+        settings = (levels, optimizer, steps, batch_size, batches, progress)
+        found = _record(checked, data, file, *settings)
     write_recording(Recording(path=path, versions=_versions(), **found), overwrite)
     return read_recording(path)
 
@@ -157,6 +160,7 @@ def record_network(
 def _record(
     checked: CheckedNetwork,
     data: np.ndarray | Data | None,
+    data_file: str | None,
     levels: Sequence[str],
     optimizer: Optimizer,
     steps: int,
@@ -171,7 +175,8 @@ def _record(
     levels = levels or (LEVELS[:1] if reason else LEVELS[:3])
     check_trains(reason, [level for level in LEVELS[1:] if level in levels])
     check_constants(reading.resolved)
-    feeds = _find_feeds(trained, reading, data, batch_size, batches)
+    with naming(data_file, "Data"):
+        feeds = _find_feeds(trained, reading, data, batch_size, batches)
     found: dict[str, Any] = dict(_run_levels(trained, reading, weights, feeds, levels))
     trajectory = None
     if "L4" in levels:

@@ -1,6 +1,7 @@
 """Damages files of every kind that slimfix reads, and counts what becomes of reading them.
 
-    python -m tests.fuzz.run --files=20000 --seed=7 --workers=2
+    python -m tests.fuzz.run --files=1000 --first=7000   # of the 20,000 that are known
+    python -m tests.fuzz.run --seed=7 --workers=2        # others
     python -m tests.fuzz.run --only=7:1234     # one of them again, its traceback shown
     python -m tests.fuzz.run --family=keras    # one family
 
@@ -26,7 +27,8 @@ HOME = "build/fuzz"
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=20_000)
-    parser.add_argument("--seed", default="1", help="any text, such as the commit")
+    parser.add_argument("--first", type=int, default=0, help="index of the first file")
+    parser.add_argument("--seed", default="w-3", help="any text, such as the commit")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a call")
     parser.add_argument("--memory", type=int, default=2048, help="MB that a call may take")
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.only:
         seed, _, index = options.only.rpartition(":")
         return run(options, seed, [int(index)])
-    return run(options, options.seed, range(options.files))
+    return run(options, options.seed, range(options.first, options.first + options.files))
 
 
 def run(options: argparse.Namespace, seed: str, indexes: range | list[int]) -> int:

@@ -455,6 +455,10 @@ def test_data_and_levels_as_the_command_takes_them(tmp_path):
     recording = record(DIGITS, tmp_path / "r.npz", data=tmp_path / "images.npy", levels="L1")
     np.testing.assert_array_equal(recording.inputs["images:0"], images)
     assert not recording.training
+    np.save(tmp_path / "images.npy", images * np.nan)
+    with pytest.raises(UsageError, match="some values are not finite") as caught:
+        record(DIGITS, tmp_path / "new.npz", data=str(tmp_path / "images.npy"))
+    assert f"\nData: '{tmp_path}/images.npy'" in str(caught.value)
 
 
 @pytest.mark.parametrize("axis", [0, 1])

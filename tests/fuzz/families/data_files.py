@@ -83,9 +83,8 @@ def verify(folder: str, net: Net) -> None:
 
 def record(folder: str, net: Net) -> None:
     import slimfix
-    from slimfix.reference.feeds import read_data
 
-    data = read_data(os.path.join(folder, net.arguments["path"]))
+    data = os.path.join(folder, net.arguments["path"])
     output = os.path.join(folder, "out.npz")
     checkpoint = "tests/golden/micro/rank4_scale/model.ckpt"
     slimfix.record(checkpoint, output, data=data, levels=["L1"], progress=False)
