@@ -85,5 +85,7 @@ def test_a_value_of_another_shape_is_told():
 def test_what_is_no_fetch_is_a_fault_of_the_caller():
     import tensorflow.compat.v1 as tf
 
-    with session_of(tf.Graph()) as session, pytest.raises(TypeError):
-        run_session(session, object())
+    with tf.Graph().as_default() as graph:
+        tf.constant(1.5)
+        with session_of(graph) as session, pytest.raises(TypeError):
+            run_session(session, object())

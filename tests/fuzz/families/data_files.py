@@ -54,10 +54,10 @@ def damage(random: Random, net: Net) -> Damage:
 
 
 def _names_in(content: bytes) -> frozenset[str]:
-    """Returns the names of the arrays that an archive holds."""
+    """Returns the names of the arrays that an archive holds, without the index of an output."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return frozenset(re.sub(r"\.npy$", "", name) for name in archive.namelist())
+            return frozenset(re.sub(r"(:\d+)?\.npy$", "", name) for name in archive.namelist())
     except (OSError, ValueError, zipfile.BadZipFile):
         return frozenset()
 
