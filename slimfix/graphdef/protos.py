@@ -2,7 +2,7 @@
 
 They are made of the table below by the protobuf runtime alone, in a pool of their own, so that
 TensorFlow may register its messages beside them. Fields that the table leaves out survive when a
-message is written again: `as_tensorflow` hands a graph on whole.
+message is written again: `to_tensorflow` hands a graph on whole.
 
 Why a table: TensorFlow's own classes cost its import, two seconds and more; packages that ship
 generated ones (tensorboard) bring hundreds of messages, are tied to one protobuf release, and are
@@ -141,10 +141,3 @@ def add_node(
     for key, value in attrs.items():
         proto.attr[key].MergeFromString(value.SerializeToString())
     return proto
-
-
-def as_tensorflow(graph_def: Any) -> Any:
-    """Returns a GraphDef of ours as TensorFlow's, for what imports it."""
-    import tensorflow.compat.v1 as tf
-
-    return tf.GraphDef.FromString(graph_def.SerializeToString())

@@ -14,6 +14,7 @@ from slimfix import names
 from slimfix.errors import MigrationError, UnsafeGraphError, UnsupportedOpError, explain
 from slimfix.graphdef import protos
 from slimfix.graphdef.pure_ops import PURE_OPS
+from slimfix.graphdef.to_tensorflow import to_tensorflow
 from slimfix.graphdef.variables import gather_of_value
 from slimfix.graphdef.view import Node
 from slimfix.network.inference import BATCH_NORM
@@ -209,7 +210,7 @@ class FunctionGraph:
             known = {tensor: self._to_read(tensor) for tensor in outside}
             with self.graph.as_default():
                 taken = tf.import_graph_def(
-                    protos.as_tensorflow(self.pending), known, return_elements=[*own], name=""
+                    to_tensorflow(self.pending), known, return_elements=[*own], name=""
                 )
             self._operations.update(zip(own, taken))
             # A shape that cannot be, of a Range of NaN say, is told where it is read.

@@ -10,10 +10,11 @@ import numpy as np
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
 from slimfix.errors import CheckpointMismatchError, RecalibrationError, explain
-from slimfix.graphdef.protos import add_node, as_tensorflow
+from slimfix.graphdef.protos import add_node
 from slimfix.graphdef.pruning import prune
 from slimfix.graphdef.saved_names import SavedAs, choose_saved, find_saved_names
 from slimfix.graphdef.side_effects import refuse_side_effects_in
+from slimfix.graphdef.to_tensorflow import to_tensorflow
 from slimfix.graphdef.variables import VARIABLE_OPS
 from slimfix.graphdef.view import GraphView, Node
 from slimfix.recalibration.variables import assign_variables, find_assignments
@@ -65,7 +66,7 @@ def open_session(
     refuse_side_effects_in(pruned, allow_ops, _WAY_OUT, _find_unneeded(view, ends, fed))
     graph = tf.Graph()
     with graph.as_default(), building(RecalibrationError):
-        tf.import_graph_def(as_tensorflow(pruned), name="")
+        tf.import_graph_def(to_tensorflow(pruned), name="")
     with session_of(graph) as session:
         run_session(session, [graph.get_operation_by_name(name) for name in initial])
         assign_variables(session, view, values)

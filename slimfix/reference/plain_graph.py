@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterable, Mapping
 import numpy as np
 
 from slimfix.graphdef import protos
+from slimfix.graphdef.to_tensorflow import to_tensorflow
 from slimfix.graphdef.variables import ASSIGN_OPS, VARIABLE_OPS, gather_of_value
 from slimfix.graphdef.view import Node
 
@@ -107,7 +108,7 @@ def to_graph_def(nodes: Iterable[Node], float64: bool) -> Any:
         proto = protos.add_node(result, node.name, node.op, inputs, node.attrs)
         if float64 and STAYS_FLOAT32 not in node.attrs:
             _widen(proto)
-    return protos.as_tensorflow(result)
+    return to_tensorflow(result)
 
 
 def widened(value: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import pytest
 
 from slimfix.graphdef import protos
 from slimfix.graphdef.meta import read_meta
+from slimfix.graphdef.to_tensorflow import to_tensorflow
 
 FORMS = sorted(glob.glob("tests/golden/forms/*/model.ckpt.meta"))
 
@@ -19,7 +20,7 @@ def test_nothing_is_lost_on_the_way_to_tensorflow(path):
     theirs = tf.MetaGraphDef.FromString(content)
     ours = protos.MetaGraphDef.FromString(content)
     assert tf.MetaGraphDef.FromString(ours.SerializeToString()) == theirs
-    assert protos.as_tensorflow(read_meta(path).graph_def) == theirs.graph_def
+    assert to_tensorflow(read_meta(path).graph_def) == theirs.graph_def
     assert theirs.meta_info_def.stripped_op_list.op  # Which the table leaves out.
 
 
@@ -30,7 +31,7 @@ def test_a_node_takes_attributes_of_either():
     attrs = {"T": tf.AttrValue(type=3), "N": protos.AttrValue(i=2)}
     node = protos.add_node(graph_def, "sum", "AddN", ["a", "b", "^c"], attrs)
     assert (node.attr["T"].type, node.attr["N"].i) == (3, 2)
-    assert list(protos.as_tensorflow(graph_def).node[0].input) == ["a", "b", "^c"]
+    assert list(to_tensorflow(graph_def).node[0].input) == ["a", "b", "^c"]
 
 
 def test_what_is_no_message_is_none():

@@ -3,8 +3,8 @@
 import pytest
 
 from slimfix.graphdef.meta import read_meta
-from slimfix.graphdef.protos import as_tensorflow
 from slimfix.graphdef.pruning import prune
+from slimfix.graphdef.to_tensorflow import to_tensorflow
 from slimfix.graphdef.view import GraphView
 
 META = "tests/golden/digits/no_updates/model.ckpt.meta"
@@ -24,11 +24,11 @@ def test_a_training_graph_of_tensorflow_1_imports():
     part = pruned(whole, LOGITS)
     assert len(whole.node) == size > 3 * len(part.node)
     with tf.Graph().as_default() as imported:
-        tf.import_graph_def(as_tensorflow(part), name="")
+        tf.import_graph_def(to_tensorflow(part), name="")
         assert imported.get_tensor_by_name(LOGITS + ":0").shape.as_list() == [None, 10]
     if not tf.__version__.startswith("1."):
         with tf.Graph().as_default(), pytest.raises(ValueError, match="FusedBatchNormGradV3"):
-            tf.import_graph_def(as_tensorflow(whole), name="")
+            tf.import_graph_def(to_tensorflow(whole), name="")
 
 
 def test_control_inputs_stay_and_places_go(graph):
