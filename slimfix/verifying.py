@@ -16,8 +16,8 @@ from slimfix.network.checked import check_network
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
 from slimfix.parity import Level, Recording, diff_parity, read_recording
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.keras_file import load_keras_file
-from slimfix.parity.keras_inputs import as_functional
 from slimfix.paths import as_path
 from slimfix.reference.optimizers import check_optimizer
 from slimfix.report.build import build_result
@@ -116,8 +116,8 @@ def verify_parity(
     with naming(path, "Model"), naming(recording, "Recording"):
         if path is not None:
             model = _load(path)
-        model = run_eagerly(as_functional, model)
-        exact = any(type(layer).__name__ == "SlimBatchNormalization" for layer in model.layers)
+        layers = run_eagerly(read_dataflow, model).layers.values()
+        exact = any(type(layer).__name__ == "SlimBatchNormalization" for layer in layers)
         migration = plan_migration(checked, exact)
         parity = diff_parity(
             model,

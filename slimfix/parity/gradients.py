@@ -45,10 +45,10 @@ def compare_gradients(
     weights = [held for group in held_by.values() for held in group]
     sides = []
     for float64 in (False, True):
-        replica = Replica(setup.model, float64, in_inference)
+        replica = Replica(setup.flow, float64, in_inference)
         of_weights, of_inputs = replica.gradients(given, turned, weights)
-        by_path = dict(zip((held.weight.path for held in weights), of_weights))
-        sides.append((by_path, of_inputs))
+        by_weight = dict(zip((id(held.weight) for held in weights), of_weights))
+        sides.append((by_weight, of_inputs))
     rows: list[LayerParity] = []
     wrong: list[str] = []
 
@@ -57,7 +57,7 @@ def compare_gradients(
 
     for variable, group in held_by.items():
         shape = setup.migration.read(variable).shape
-        keras = [_total(group, by_path, shape) for by_path, _ in sides]
+        keras = [_total(group, by_weight, shape) for by_weight, _ in sides]
         original = [_whole(side, variable, shape) for side in (exact, rerun)]
         labels = _Labels(
             group[0].layer, names.parent_scope(variable), group[0].record.name, variable
@@ -195,9 +195,11 @@ def _of_the_original(
     return found[0], found[1], setup.in_inference(graph)
 
 
-def _total(group: Sequence[Held], by_path: _Arrays, shape: Sequence[int]) -> np.ndarray:
+def _total(
+    group: Sequence[Held], by_weight: Mapping[int, np.ndarray], shape: Sequence[int]
+) -> np.ndarray:
     """Returns the gradient of a variable: the sum over the weights that hold it."""
-    parts = [as_variable(held.record, by_path[held.weight.path], shape) for held in group]
+    parts = [as_variable(held.record, by_weight[id(held.weight)], shape) for held in group]
     return np.sum(parts, axis=0) if len(parts) > 1 else parts[0]
 
 

@@ -2,48 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Mapping
 
 import numpy as np
 
-from slimfix.errors import ParityError, UsageError, explain
+from slimfix.errors import ParityError, explain
 from slimfix.migration.conversion import Migration
+from slimfix.parity.dataflow import Dataflow
 
 
-def as_functional(model: Any) -> Any:
-    """Returns a functional model as it is, and a Sequential one as a functional one of its layers.
-
-    Raises: UsageError: it is neither, or was not built yet.
-    """
-    import keras
-
-    if isinstance(model, keras.Sequential) and model.built:
-        return keras.Model(model.inputs, model.outputs, name=model.name)
-    if isinstance(model, keras.Model) and getattr(model, "_nodes_by_depth", None):
-        return model
-    raise UsageError(
-        explain(
-            f"The model is a {type(model).__name__}; want a functional keras.Model",
-            cause="it is a subclass with a call method of its own, or was not built.",
-            fix="build it from keras.Input with the functional API.",
-        )
-    )
-
-
-def check_signature(model: Any, migration: Migration) -> None:
+def check_signature(flow: Dataflow, migration: Migration) -> None:
     """Raises ParityError unless a model takes and gives as many tensors as the network, those of
     the planned names in the planned order."""
     planned = [record.name for record in migration.plan.inputs]
-    found = [tensor.name for tensor in model.inputs]
+    found = [tensor.name for tensor in flow.inputs]
     wanted = len(migration.signature.outputs)
     in_order = found == planned or set(found) != set(planned)
-    if len(found) != len(planned) or len(model.outputs) != wanted or not in_order:
+    if len(found) != len(planned) or len(flow.outputs) != wanted or not in_order:
         raise ParityError(
             explain(
                 "The model does not take and give what the network does",
                 [
                     f"inputs: planned {', '.join(planned)}; model {', '.join(found)}",
-                    f"outputs: planned {wanted}; model {len(model.outputs)}",
+                    f"outputs: planned {wanted}; model {len(flow.outputs)}",
                 ],
                 cause="tensors were left out, or, given in a list, would be taken for one another.",
                 fix="build the model with the inputs and outputs of the network, in this order.",
@@ -52,19 +33,19 @@ def check_signature(model: Any, migration: Migration) -> None:
 
 
 def keras_inputs(
-    model: Any, migration: Migration, inputs: Mapping[str, np.ndarray]
+    flow: Dataflow, migration: Migration, inputs: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Returns inputs by Keras name, axes in the model's order.
 
     A model made by other hands has names of its own: then its inputs are taken in their order.
 
     Args:
-      model: whose signature was checked.
+      flow: of the model, whose signature was checked.
       migration: of the network.
       inputs: value by tensor name.
     """
     permutations = migration.function.permutations
-    found = [tensor.name for tensor in model.inputs]
+    found = [tensor.name for tensor in flow.inputs]
     planned = [record.name for record in migration.plan.inputs]
     called = dict(zip(planned, found)) if set(planned) != set(found) else {n: n for n in planned}
     return {

@@ -7,42 +7,14 @@ twice as large as the model, one layer at a time.
 from __future__ import annotations
 
 import collections
-import inspect
 import json
-from types import MappingProxyType
-from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Collection, Iterable, Mapping
 
 import numpy as np
 
 from slimfix.errors import ParityError, SlimfixError, UsageError, explain, reason
-from slimfix.migration.build import Probe
+from slimfix.parity.dataflow import Call, Dataflow, Tensor, calls_behind, takes_training
 from slimfix.parity.float64_layers import in_float64
-
-
-def find_tensors(
-    model: Any, probes: Sequence[Probe], called: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, Any]:
-    """Returns the symbolic tensor in the model by tensor name of the original graph.
-
-    A probe whose operation, call or output the model lacks is left out. Which call of an operation
-    made a tensor Keras shows in no public way.
-
-    Args:
-      model: functional keras.Model.
-      probes: where the tensors are planned.
-      called: the model's own name of a planned operation, by the planned one.
-    """
-    within = {id(node) for nodes in model._nodes_by_depth.values() for node in nodes}
-    operations = {operation.name: operation for operation in model.operations}
-    found = {}
-    for probe in probes:
-        name = called.get(probe.operation, probe.operation)
-        operation = operations.get(name)
-        calls = [n for n in operation._inbound_nodes if id(n) in within] if operation else []
-        outputs = calls[probe.call].output_tensors if probe.call < len(calls) else []
-        if probe.index < len(outputs):
-            found[probe.tensor] = outputs[probe.index]
-    return found
 
 
 class Inference:
@@ -53,8 +25,8 @@ class Inference:
         configuration, its weights and its arguments is float64 there."""
         self.float64 = float64
 
-    def __call__(self, operation: Any) -> Callable[..., Any]:
-        """Returns what does the work of an operation."""
+    def __call__(self, operation: Any, name: str) -> Callable[..., Any]:
+        """Returns what does the work of an operation of a name."""
         return in_float64(copy_operation(operation, float64=True)) if self.float64 else operation
 
 
@@ -63,17 +35,17 @@ class Playback:
 
     def __init__(
         self,
-        model: Any,
+        flow: Dataflow,
         inputs: Mapping[str, Any],
-        wanted: Iterable[Any],
+        wanted: Iterable[Tensor],
         perform: Inference | Training,
     ):
         """Starts a run.
 
         Args:
-          model: functional Keras model.
+          flow: of a functional Keras model.
           inputs: value by Keras input name.
-          wanted: the symbolic tensors that will be asked for, once each time they are in it.
+          wanted: the tensors that will be asked for, once each time they are in it.
           perform: how operations are performed.
         """
         import keras
@@ -81,10 +53,10 @@ class Playback:
         self._perform = perform
         ends = list(wanted)
         self._readers = collections.Counter(map(id, ends))
-        for node in _nodes_behind(ends):
-            self._readers.update(map(id, node.input_tensors))
-        self._values = {}
-        for tensor in model.inputs:
+        for call in calls_behind(ends):
+            self._readers.update(map(id, call.inputs))
+        self._values: dict[int, Any] = {}
+        for tensor in flow.inputs:
             dtype = widen(tensor.dtype) if perform.float64 else tensor.dtype
             try:
                 value = keras.ops.convert_to_tensor(inputs[tensor.name], dtype=dtype)
@@ -98,94 +70,76 @@ class Playback:
                 ) from error
             self._values[id(tensor)] = value
 
-    def take(self, tensor: Any) -> np.ndarray:
-        """Returns the value of a symbolic tensor, which is forgotten unless somebody reads it."""
+    def take(self, tensor: Tensor) -> np.ndarray:
+        """Returns the value of a tensor, which is forgotten unless somebody reads it."""
         import keras
 
         return np.asarray(keras.ops.convert_to_numpy(self.compute(tensor)))
 
-    def compute(self, tensor: Any) -> Any:
+    def compute(self, tensor: Tensor) -> Any:
         """Returns the same as `take`, as the backend's tensor."""
         pending = [tensor]
         while pending:
             if id(pending[-1]) in self._values:
                 pending.pop()
                 continue
-            node = made_by(pending[-1])
-            missing = [each for each in node.input_tensors if id(each) not in self._values]
+            call = pending[-1].call
+            assert call is not None  # The values of inputs are known.
+            missing = [each for each in call.inputs if id(each) not in self._values]
             if missing:
                 pending.extend(missing)
             else:
-                self._run(node)
+                self._run(call)
         value = self._values[id(tensor)]
         self._release(tensor)
         return value
 
-    def _run(self, node: Any) -> None:
+    def _run(self, call: Call) -> None:
         import keras
 
         # In float64 the numbers of a float32 operation are those that it computes with.
-        single = self._perform.float64 and any(t.dtype == "float32" for t in node.input_tensors)
+        single = self._perform.float64 and any(t.dtype == "float32" for t in call.inputs)
 
         def given(argument: Any) -> Any:
-            if isinstance(argument, keras.KerasTensor):
+            if isinstance(argument, Tensor):
                 return self._values[id(argument)]
             if isinstance(argument, float) and single:
                 return float(np.float32(argument))
             return widen(argument) if self._perform.float64 else argument
 
-        args, kwargs = keras.tree.map_structure(given, (node.arguments.args, node.arguments.kwargs))
-        operation = node.operation
+        args, kwargs = call.filled(given)
+        operation = call.operation
         if kwargs.get("training") and isinstance(
             self._perform, Inference
         ):  # It may move its statistics; the model stays as it is.
             operation = copy_operation(operation, float64=False)
         try:
-            results = keras.tree.flatten(self._perform(operation)(*args, **kwargs))
+            results = keras.tree.flatten(self._perform(operation, call.name)(*args, **kwargs))
         except SlimfixError:
             raise
         except Exception as error:  # Keras has many kinds for what an operation does not take.
-            raise _cannot_run(node, error) from error
-        self._values.update(zip(map(id, node.output_tensors), results))
-        for tensor in node.input_tensors:
+            raise _cannot_run(call, error) from error
+        self._values.update(zip(map(id, call.outputs), results))
+        for tensor in call.inputs:
             self._release(tensor)
 
-    def _release(self, tensor: Any) -> None:
+    def _release(self, tensor: Tensor) -> None:
         self._readers[id(tensor)] -= 1
         if self._readers[id(tensor)] <= 0:
             del self._values[id(tensor)]
 
 
-def _cannot_run(node: Any, error: Exception) -> ParityError:
-    operation = node.operation
-    shapes = ", ".join(f"{list(each.shape)} {each.dtype}" for each in node.input_tensors)
+def _cannot_run(call: Call, error: Exception) -> ParityError:
+    shapes = ", ".join(f"{list(each.shape)} {each.dtype}" for each in call.inputs)
     return ParityError(
         explain(
-            f"The model cannot run: '{operation.name}' ({type(operation).__name__}) does not take "
+            f"The model cannot run: '{call.name}' ({call.kind}) does not take "
             f"{shapes or 'its arguments'}",
             [reason(error)],
             cause="it is a model of another network, or its file was changed.",
             fix="name the model and the checkpoint that belong together.",
         )
     )
-
-
-def made_by(tensor: Any) -> Any:
-    """Returns the call (Keras calls it a node) that makes a symbolic tensor."""
-    history = tensor._keras_history
-    return history.operation._inbound_nodes[history.node_index]
-
-
-def _nodes_behind(tensors: Iterable[Any]) -> Iterator[Any]:
-    """Yields the calls that tensors come from, each once."""
-    seen = set()
-    pending = list(map(made_by, tensors))
-    while pending:
-        node = pending.pop()
-        if id(node) not in seen:
-            seen.add(id(node))
-            yield node
-            pending.extend(map(made_by, node.input_tensors))
 
 
 class Training:
@@ -205,25 +159,25 @@ class Training:
           in_inference: names of the layers that are in inference mode in training, too.
         """
         self.float64 = float64
-        self._copies: dict[int, Any] = {}
+        self._copies: dict[str, Any] = {}
         self._in_inference = in_inference
 
-    def __call__(self, operation: Any) -> Callable[..., Any]:
-        """Returns what does the work of an operation."""
-        copy = self._copies.get(id(operation))
+    def __call__(self, operation: Any, name: str) -> Callable[..., Any]:
+        """Returns what does the work of an operation of a name."""
+        copy = self._copies.get(name)
         if copy is None:
-            copy = self._copies[id(operation)] = copy_operation(operation, self.float64)
+            copy = self._copies[name] = copy_operation(operation, self.float64)
             _drop_nothing(getattr(copy, "layers", ()))
         perform = in_float64(copy) if self.float64 else copy
-        if "training" not in inspect.signature(copy.call).parameters:
+        if not takes_training(copy):
             return perform
         drops = getattr(copy, "seed_generator", None) is not None
-        training = not drops and operation.name not in self._in_inference
+        training = not drops and name not in self._in_inference
         return lambda *args, **kwargs: perform(*args, **{**kwargs, "training": training})
 
     def copies(self) -> dict[str, Any]:
         """Returns the copies of what was performed so far, by the name of layer or operation."""
-        return {copy.name: copy for copy in self._copies.values()}
+        return dict(self._copies)
 
 
 def _drop_nothing(layers: Iterable[Any]) -> None:

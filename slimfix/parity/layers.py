@@ -15,7 +15,8 @@ from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
 from slimfix.migration.function import Function
 from slimfix.parity import compare
-from slimfix.parity.keras_side import Inference, Playback, Training, find_tensors
+from slimfix.parity.dataflow import Dataflow, Tensor
+from slimfix.parity.keras_side import Inference, Playback, Training
 from slimfix.parity.rows import LayerParity
 from slimfix.progress import show_progress
 from slimfix.reference.original import Original
@@ -29,20 +30,20 @@ class _Place:
     Attributes:
       probe: the Keras operation that makes it.
       tensor: its name in the original graph; of an output, the name that was asked for.
-      symbolic: it in the Keras model; of an output, what the model gives for it.
+      in_model: it in the Keras model; of an output, what the model gives for it.
       permutation: np.transpose(original, permutation) is the model's.
       recorded: names of the recorded tensors that are the same.
     """
 
     probe: Probe
     tensor: str
-    symbolic: Any
+    in_model: Tensor
     permutation: tuple[int, ...] | None
     recorded: tuple[str, ...]
 
 
 def compare_layers(
-    model: Any,
+    flow: Dataflow,
     migration: Migration,
     feeds: Mapping[str, Any],
     keras_inputs: Mapping[str, np.ndarray],
@@ -54,7 +55,7 @@ def compare_layers(
     """Returns a row for each layer, in data-flow order, and a line for each wrong recorded tensor.
 
     Args:
-      model: read back from disk.
+      flow: of the model.
       migration: the graph it was made from.
       feeds: value by tensor name of the graph: inputs and switches.
       keras_inputs: the inputs by Keras name.
@@ -70,8 +71,8 @@ def compare_layers(
       UsageError: the original computes no finite number somewhere, which hides what follows.
     """
     training = isinstance(performers[0], Training)
-    tensors = find_tensors(model, migration.probes, called)
-    places = _find_places(model, migration, recorded, training, tensors)
+    tensors = flow.find_tensors(migration.probes, called)
+    places = _find_places(flow, migration, recorded, training, tensors)
     known = {name for place in places for name in place.recorded}
     groups = [(place.tensor, *place.recorded) for place in places]
     groups += [(name,) for name in recorded if name not in known]
@@ -82,7 +83,7 @@ def compare_layers(
     )
     windows = split_windows((group, exact.size(group[0])) for group in groups)
     single, double = (
-        Playback(model, keras_inputs, [place.symbolic for place in places], performer)
+        Playback(flow, keras_inputs, [place.in_model for place in places], performer)
         for performer in performers
     )
     rows: list[LayerParity] = []
@@ -102,8 +103,8 @@ def compare_layers(
                     place,
                     _moved(exact[place.tensor], place),
                     [_moved(value, place) for value in (*found[:1], rerun[place.tensor])],
-                    single.take(place.symbolic),
-                    double.take(place.symbolic),
+                    single.take(place.in_model),
+                    double.take(place.in_model),
                 )
             )
 
@@ -115,11 +116,11 @@ def compare_layers(
 
 
 def _find_places(
-    model: Any,
+    flow: Dataflow,
     migration: Migration,
     recorded: Iterable[str],
     training: bool,
-    found: Mapping[str, Any],
+    found: Mapping[str, Tensor],
 ) -> list[_Place]:
     """Returns the places in data-flow order.
 
@@ -128,8 +129,8 @@ def _find_places(
     """
     function = migration.function
     outside = _find_outside(migration) if training else {}
-    given: dict[str, list[tuple[str, Any]]] = {}
-    for asked, symbolic in zip(migration.signature.outputs, model.outputs):
+    given: dict[str, list[tuple[str, Tensor]]] = {}
+    for asked, symbolic in zip(migration.signature.outputs, flow.outputs):
         given.setdefault(function.aliases.get(asked, asked), []).append((asked, symbolic))
     places = []
     for probe in migration.probes:
@@ -228,7 +229,7 @@ def _compare(
     allowed = max(error.relative for error in original_errors)
     equal_bits = compare.equal_bits(single, originals[0])
     return LayerParity(
-        layer=place.symbolic._keras_history.operation.name,
+        layer=place.in_model.call.name if place.in_model.call else place.in_model.name,
         scope=place.probe.scope,
         kind=place.probe.kind,
         tensor=place.tensor,

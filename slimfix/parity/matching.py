@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 import numpy as np
 
-from slimfix.migration.build import layers_by_name, random_states
 from slimfix.migration.records import ModelPlan, WeightRecord
+from slimfix.parity.dataflow import Dataflow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Matches:
     unsourced: tuple[str, ...]
 
 
-def match_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray]) -> Matches:
+def match_weights(flow: Dataflow, plan: ModelPlan, read: Callable[[str], np.ndarray]) -> Matches:
     """Returns which weight holds which variable.
 
     A layer and weight of the planned name is the one, whatever its value. Weights of layers that
@@ -56,60 +56,62 @@ def match_weights(model: Any, plan: ModelPlan, read: Callable[[str], np.ndarray]
     own, but a gamma is a gamma.
 
     Args:
-      model: any Keras model.
+      flow: of the model.
       plan: says which variable fills which weight.
       read: gives the value of a variable by its name.
     """
-    layers = layers_by_name(model)
-    held: dict[str, Held] = {}
+    held: dict[int, Held] = {}  # By id of the weight.
     lacking: list[tuple[str, WeightRecord]] = []
     for layer in plan.layers:
         for record in layer.weights:
-            found = _find(layers.get(layer.name), record)
+            found = _find(layer.name, flow.layers.get(layer.name), record)
             if found is None:
                 lacking.append((layer.name, record))
             else:
-                held.setdefault(found.weight.path, found)
-    free = _list_free(model, held)
+                held.setdefault(id(found.weight), found)
+    free = _list_free(flow, held)
     left = []
     for name, record in dict.fromkeys(lacking):
-        path = _find_bits(free, record, read) if free else None
-        if path is None:
+        key = _find_bits(free, record, read) if free else None
+        if key is None:
             left.append((name, record))
         else:
-            layer_name, index, weight = free.pop(path)
-            held[path] = Held(record, layer_name, index, weight)
-    return Matches(tuple(held.values()), tuple(left), tuple(free))
+            layer_name, index, weight = free.pop(key)
+            held[key] = Held(record, layer_name, index, weight)
+    return Matches(tuple(held.values()), tuple(left), tuple(w.path for *_, w in free.values()))
 
 
-def _find(layer: Any, record: WeightRecord) -> Held | None:
+def _find(name: str, layer: Any, record: WeightRecord) -> Held | None:
     weight = getattr(layer, record.name, None)
     if layer is None or weight is None:
         return None
     index = next((i for i, each in enumerate(layer.weights) if each is weight), None)
-    return None if index is None else Held(record, layer.name, index, weight)
+    return None if index is None else Held(record, name, index, weight)
 
 
-def _list_free(model: Any, held: dict[str, Held]) -> dict[str, tuple[str, int, Any]]:
-    """Returns the weights that nobody has yet, by path: layer name, place, weight."""
-    taken = {*held, *random_states(model)}
+def _list_free(flow: Dataflow, held: Mapping[int, Held]) -> dict[int, tuple[str, int, Any]]:
+    """Returns the weights that nobody has yet, by id: layer name, place, weight."""
+    generators = [getattr(each, "seed_generator", None) for each in flow.layers.values()]
+    taken = {*held, *(id(each.state) for each in generators if each is not None)}
     return {
-        weight.path: (layer.name, index, weight)
-        for layer in model.layers
+        id(weight): (name, index, weight)
+        for name, layer in flow.layers.items()
         for index, weight in enumerate(layer.weights)
-        if weight.path not in taken
+        if id(weight) not in taken
     }
 
 
 def _find_bits(
-    free: dict[str, tuple[str, int, Any]], record: WeightRecord, read: Callable[[str], np.ndarray]
-) -> str | None:
+    free: Mapping[int, tuple[str, int, Any]],
+    record: WeightRecord,
+    read: Callable[[str], np.ndarray],
+) -> int | None:
     import keras
 
     value = None
-    for path, (_, _, weight) in free.items():
+    for key, (_, _, weight) in free.items():
         if weight.name == record.name and tuple(weight.shape) == record.shape:
             value = record.arrange(read(record.variable)) if value is None else value
             if keras.ops.convert_to_numpy(weight).tobytes() == value.tobytes():
-                return path
+                return key
     return None

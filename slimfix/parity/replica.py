@@ -7,6 +7,7 @@ from typing import Any, Collection, Mapping, Sequence
 import numpy as np
 
 from slimfix.errors import UnsupportedEnvironmentError, explain
+from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.keras_side import Playback, Training
 from slimfix.parity.matching import Held
 from slimfix.reference.optimizers import Optimizer, as_float32
@@ -33,12 +34,12 @@ def check_backend() -> None:
 class Replica:
     """A copy of a model in training mode, dropout off; the model stays as it is."""
 
-    def __init__(self, model: Any, float64: bool, in_inference: Collection[str]):
-        """Copies a functional model. Args: as of `keras_side.Training`."""
-        self._model = model
+    def __init__(self, flow: Dataflow, float64: bool, in_inference: Collection[str]):
+        """Copies a model. Args: as of `keras_side.Training`."""
+        self._flow = flow
         self._performer = Training(float64, in_inference)
-        for operation in model.operations:
-            self._performer(operation)
+        for name, operation in flow.operations.items():
+            self._performer(operation, name)
         self._copies = self._performer.copies()
         self._dtype = "float64" if float64 else "float32"
 
@@ -108,8 +109,8 @@ class Replica:
         return tf.add_n([*errors, *penalties])
 
     def _outputs(self, inputs: Mapping[str, Any]) -> list[Any]:
-        run = Playback(self._model, inputs, self._model.outputs, self._performer)
-        outputs = [run.compute(tensor) for tensor in self._model.outputs]
+        run = Playback(self._flow, inputs, self._flow.outputs, self._performer)
+        outputs = [run.compute(tensor) for tensor in self._flow.outputs]
         return [output for output in outputs if output.dtype.is_floating]
 
     def _cast(self, value: np.ndarray) -> np.ndarray:

@@ -5,12 +5,13 @@ Inference cannot tell a wrong momentum, dropout rate or regularizer: no output s
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Iterator, Mapping
 
 import numpy as np
 
-from slimfix.migration.build import layer_dtype, layers_by_name, make_operation
+from slimfix.migration.build import layer_dtype, make_operation
 from slimfix.migration.records import LayerRecord, ModelPlan
+from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.matching import Matches
 from slimfix.parity.rows import SettingsParity
 
@@ -21,7 +22,7 @@ _IDLE_ENDS = ("_initializer",)
 _OF_TRAINING = ("trainable", "momentum")
 
 
-def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsParity:
+def compare_settings(flow: Dataflow, plan: ModelPlan, matches: Matches) -> SettingsParity:
     """Returns which layers of a model are not those of its plan, and which of their settings.
 
     Each layer is compared in all settings that Keras keeps of it, planned ones and defaults. A
@@ -30,18 +31,18 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
     weights say which is which, and all dropouts together.
 
     Args:
-      model: keras.Model.
+      flow: of the model.
       plan: what it is to be.
       matches: which weight of the model holds which variable.
     """
-    layers = layers_by_name(model)
+    layers = flow.layers
     planned = {r.name: r for r in plan.layers if not r.target.startswith("ops.")}
     compared = 0
     different: list[str] = []
     has_names_of_its_own = bool(planned) and not planned.keys() & layers.keys()
     has_names_of_its_own |= any(held.layer not in planned for held in matches.held)
     if has_names_of_its_own:
-        of_training = _compare_training(model, plan, matches)
+        of_training = _compare_training(flow, plan, matches)
         compared, different = of_training.compared, list(of_training.different)
         planned = {name: record for name, record in planned.items() if name in layers}
     dtype = layer_dtype(plan)
@@ -67,35 +68,34 @@ def compare_settings(model: Any, plan: ModelPlan, matches: Matches) -> SettingsP
                 different.append(f"'{name}' {key}: planned {value!r}; saved {actual!r}")
     if has_names_of_its_own:
         return SettingsParity(compared, tuple(different))
-    own = {n: layer for n, layer in layers.items() if type(layer).__name__ != "InputLayer"}
-    extra = [name for name in own if name not in planned and not _is_planned(plan, name)]
+    extra = [name for name in layers if name not in planned and not _is_planned(plan, name)]
     different += [f"'{name}' ({type(layers[name]).__name__}): not planned" for name in extra]
     return SettingsParity(compared + len(extra), tuple(different))
 
 
-def _compare_training(model: Any, plan: ModelPlan, matches: Matches) -> SettingsParity:
+def _compare_training(flow: Dataflow, plan: ModelPlan, matches: Matches) -> SettingsParity:
     """Compares what decides training alone, of layers whose names are their own."""
-    leaves = list(_leaves(model.layers))
-    owners = {id(weight): leaf for leaf in leaves for weight in leaf.weights}
-    holders = {held.record.variable: owners.get(id(held.weight)) for held in matches.held}
+    holders = {held.record.variable: held.layer for held in matches.held}
     compared = 0
     different: list[str] = []
     for record in plan.layers:
-        layer = next((holders[w.variable] for w in record.weights if w.variable in holders), None)
-        if layer is None or layer.name == record.name:
+        name = next((holders[w.variable] for w in record.weights if w.variable in holders), None)
+        if name is None or name == record.name:
             continue
         wanted = {"trainable": True, **record.config}
-        found = layer.get_config()
+        found = flow.layers[name].get_config()
         for key in dict.fromkeys([*wanted, *found]):
             if key in _OF_TRAINING or key.endswith((_REGULARIZER, "_constraint")):
                 compared += 1
                 planned, actual = wanted.get(key), found.get(key)
                 if _plain(planned, key) != _plain(actual, key):
-                    line = f"'{layer.name}' {key}: planned {planned!r}; model {actual!r}"
+                    line = f"'{name}' {key}: planned {planned!r}; model {actual!r}"
                     different.append(line)
     wanted_drops = [r.config for r in plan.layers if "rate" in r.config]
     found_drops = [
-        leaf.get_config() for leaf in leaves if getattr(leaf, "seed_generator", None) is not None
+        call.operation.get_config()
+        for call in flow.calls
+        if getattr(call.operation, "seed_generator", None) is not None
     ]
     pairs = [sorted(map(_drop_text, drops)) for drops in (wanted_drops, found_drops)]
     compared += len(pairs[0])
@@ -103,16 +103,6 @@ def _compare_training(model: Any, plan: ModelPlan, matches: Matches) -> Settings
         texts = [", ".join(each) or "none" for each in pairs]
         different.append(f"dropouts: planned {texts[0]}; model {texts[1]}")
     return SettingsParity(compared, tuple(different))
-
-
-def _leaves(layers: Iterable[Any]) -> Iterator[Any]:
-    """Yields the layers of a model, those of models in it in their place."""
-    for layer in layers:
-        inner = getattr(layer, "layers", None)
-        if inner:
-            yield from _leaves(inner)
-        else:
-            yield layer
 
 
 def _drop_text(config: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.migration.conversion import Migration
+from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.keras_inputs import keras_inputs
 from slimfix.parity.matching import Held, Matches
 from slimfix.reference.original import Original
@@ -22,18 +23,18 @@ class Setup:
     """A model under test beside the network that it is to be.
 
     Attributes:
-      model: functional Keras model.
+      flow: of the Keras model.
       migration: the network, and how a model of it is planned.
       matches: which weight of the model holds which variable.
     """
 
-    model: Any
+    flow: Dataflow
     migration: Migration
     matches: Matches
 
     def for_keras(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Returns inputs by Keras name, axes in the model's order."""
-        return keras_inputs(self.model, self.migration, inputs)
+        return keras_inputs(self.flow, self.migration, inputs)
 
     def outputs_for_keras(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Returns what belongs to the original's floating-point outputs, axes as in the model."""
@@ -44,7 +45,7 @@ class Setup:
     @functools.cached_property
     def floating_outputs(self) -> tuple[str, ...]:
         """Tensor names of the outputs that a loss can be taken of."""
-        outputs = zip(self.migration.signature.outputs, self.model.outputs)
+        outputs = zip(self.migration.signature.outputs, self.flow.outputs)
         return tuple(tensor for tensor, made in outputs if made.dtype.startswith("float"))
 
     @functools.cached_property

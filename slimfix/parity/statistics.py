@@ -9,7 +9,6 @@ import numpy as np
 
 from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
-from slimfix.migration.build import layers_by_name
 from slimfix.parity.compare import SAME_FUNCTION, relative_error
 from slimfix.parity.diagnosis.decay import diagnose_statistic
 from slimfix.parity.layout import as_variable, whole
@@ -73,14 +72,13 @@ def compare_statistics(
         if layer.mode != "inference"
         for name in layer.statistics
     }
-    by_name = layers_by_name(setup.model)
     rows: list[StatisticParity] = []
     diagnosis = None
     for held, row in zip(_statistics(setup), describe_statistics(setup)):
         layer = layers.get(held.record.variable)
         values = _values(setup, moved, held)
         row = _compare(setup, row, layer, values, moved.elements.get(row.variable))
-        if held.layer in moved.in_inference and by_name[held.layer].trainable:
+        if held.layer in moved.in_inference and setup.flow.layers[held.layer].trainable:
             row = dataclasses.replace(row, verdict=Verdict.EXPLAINED, reason=_KEPT)
         rows.append(row)
         if rows[-1].verdict is Verdict.DIFFERENT and diagnosis is None:

@@ -55,7 +55,7 @@ def compare_training(
     in_inference = setup.in_inference(graph)
     single, double = Training(False, in_inference), Training(True, in_inference)
     rows, wrong = compare_layers(
-        setup.model,
+        setup.flow,
         setup.migration,
         {**setup.migration.training_switches, **inputs},
         setup.for_keras(inputs),

@@ -69,7 +69,7 @@ def compare_trajectories(
     _check_trains(setup)
     originals = [setup.training_graph(first, float64, optimizer) for float64 in (True, False)]
     in_inference = setup.in_inference(originals[0])
-    replicas = [Replica(setup.model, float64, in_inference) for float64 in (True, False)]
+    replicas = [Replica(setup.flow, float64, in_inference) for float64 in (True, False)]
     trainers = [replica.trainer(optimizer) for replica in replicas]
     weights = _Weights(setup, originals[0].weights, replicas)
     judge = _Judge()

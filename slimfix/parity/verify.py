@@ -14,12 +14,12 @@ import slimfix
 from slimfix.errors import UsageError, explain, naming
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
-from slimfix.parity import keras_side
 from slimfix.parity.data import Data, choose_course, choose_data, draw_cotangents
+from slimfix.parity.dataflow import Dataflow, read_dataflow
 from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, rounding_cause
 from slimfix.parity.gradients import compare_gradients
 from slimfix.parity.keras_file import load_keras_file
-from slimfix.parity.keras_inputs import as_functional, check_signature
+from slimfix.parity.keras_inputs import check_signature
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.matching import match_weights
 from slimfix.parity.recorded import (
@@ -108,18 +108,18 @@ def diff_parity(
 
 def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     check_backend()
-    model = as_functional(model)
-    check_signature(model, migration)
+    flow = read_dataflow(model)
+    check_signature(flow, migration)
     recording = request.recording
     data = choose_data(migration, request.data, recording)
     check_known(migration, recording)
-    setup = Setup(model, migration, match_weights(model, migration.plan, migration.read))
+    setup = Setup(flow, migration, match_weights(flow, migration.plan, migration.read))
     _check_comparable(setup, request)
     # A recording may hold tensors, and so need switches, that the outputs do not depend on.
     switches = {**(recording.switches if recording else {}), **migration.function.switches}
     feeds = {**switches, **data.inference}
     rows, wrong = compare_layers(
-        model,
+        flow,
         migration,
         feeds,
         setup.for_keras(data.inference),
@@ -128,14 +128,14 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
         called=setup.called,
     )
     check_values(recording, wrong)
-    rows = _with_causes(model, rows)
+    rows = _with_causes(flow, rows)
     first = next((row for row in rows if row.verdict is Verdict.DIFFERENT), None)
     diagnosis = None
     if first is not None:
-        diagnosis = diagnose_layer(model, migration, feeds, setup.for_keras(data.inference), first)
+        diagnosis = diagnose_layer(flow, migration, feeds, setup.for_keras(data.inference), first)
     result = ParityResult(
         weights=_weights(setup),
-        settings=compare_settings(model, migration.plan, setup.matches),
+        settings=compare_settings(flow, migration.plan, setup.matches),
         layers=tuple(rows),
         outputs=migration.signature.outputs,
         reference=describe_reference(recording, request.data, {*BASIC, *request.levels}),
@@ -162,7 +162,7 @@ def _with_training(
         check_values(recording, training.wrong)
         result = dataclasses.replace(
             result,
-            training=tuple(_with_causes(setup.model, training.rows)),
+            training=tuple(_with_causes(setup.flow, training.rows)),
             statistics=tuple(training.statistics),
             diagnosis=result.diagnosis or training.diagnosis,
         )
@@ -192,16 +192,15 @@ def _weights(setup: Setup) -> WeightsParity:
     found = compare_weights(setup.matches, setup.migration.read, {})
     if not found.different:
         return found
-    origins = diagnose_weights(setup.model, setup.migration)
+    origins = diagnose_weights(setup.flow, setup.migration)
     return compare_weights(setup.matches, setup.migration.read, origins)
 
 
-def _with_causes(model: Any, rows: Sequence[LayerParity]) -> list[LayerParity]:
+def _with_causes(flow: Dataflow, rows: Sequence[LayerParity]) -> list[LayerParity]:
     """Returns the rows, the degraded ones with what makes their layer round so much."""
-    operations = {operation.name: operation for operation in model.operations}
     return [
-        dataclasses.replace(row, cause=rounding_cause(operations[row.layer]))
-        if row.verdict is Verdict.DEGRADED and row.layer in operations
+        dataclasses.replace(row, cause=rounding_cause(flow.operations[row.layer]))
+        if row.verdict is Verdict.DEGRADED and row.layer in flow.operations
         else row
         for row in rows
     ]
@@ -218,7 +217,7 @@ def _check_comparable(setup: Setup, request: Request) -> None:
     if setup.floating_outputs:
         return
     trained = [level for level in (Level.GRADIENTS, Level.TRAJECTORY) if level in request.levels]
-    of_its_own = not keras_side.find_tensors(setup.model, setup.migration.probes)
+    of_its_own = not setup.flow.find_tensors(setup.migration.probes)
     if trained or of_its_own:
         what = " and ".join(level.value for level in trained) or "a model with names of its own"
         raise UsageError(

@@ -7,6 +7,7 @@ import pytest
 
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.matching import match_weights
 from slimfix.parity.setup import Setup
 
@@ -39,7 +40,7 @@ def set_up():
 
     def make(migration, model=None):
         def work():
-            made = model or migration.model
+            made = read_dataflow(model or migration.model)
             return Setup(made, migration, match_weights(made, migration.plan, migration.read))
 
         return run_eagerly(work)

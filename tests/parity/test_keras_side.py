@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slimfix.errors import ParityError
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.keras_side import Inference, Playback
 
 
@@ -37,8 +38,9 @@ def inputs():
 
 
 def test_in_float32_it_is_the_model_to_the_bit(model, inputs):
-    wanted = [*model.outputs, model.outputs[0]]
-    run = Playback(model, inputs, wanted, perform=Inference(False))
+    flow = read_dataflow(model)
+    wanted = [*flow.outputs, flow.outputs[0]]
+    run = Playback(flow, inputs, wanted, perform=Inference(False))
     expected = model([inputs["x"], inputs["y"]], training=False)
     for tensor, value in zip(wanted, [*expected, expected[0]]):
         taken = run.take(tensor)
@@ -48,8 +50,9 @@ def test_in_float32_it_is_the_model_to_the_bit(model, inputs):
 
 
 def test_in_float64_it_is_the_closed_form(model, inputs):
-    run = Playback(model, inputs, model.outputs, perform=Inference(True))
-    joined, second, first = map(run.take, model.outputs)
+    flow = read_dataflow(model)
+    run = Playback(flow, inputs, flow.outputs, perform=Inference(True))
+    joined, second, first = map(run.take, flow.outputs)
     kernel, bias = (w.numpy().astype(np.float64) for w in model.get_layer("shared").weights)
     wide = {name: value.astype(np.float64) for name, value in inputs.items()}
     np.testing.assert_allclose(first, wide["x"] @ kernel + bias, rtol=1e-14)
@@ -66,8 +69,9 @@ def test_in_float64_it_is_the_closed_form(model, inputs):
 
 def test_the_model_is_left_as_it_was(model, inputs):
     before = [weight.numpy() for weight in model.weights]
-    run = Playback(model, inputs, model.outputs, perform=Inference(True))
-    run.take(model.outputs[0])
+    flow = read_dataflow(model)
+    run = Playback(flow, inputs, flow.outputs, perform=Inference(True))
+    run.take(flow.outputs[0])
     assert {weight.dtype for weight in model.get_layer("shared").weights} == {"float32"}
     for weight, value in zip(model.weights, before):
         np.testing.assert_array_equal(weight.numpy(), value)
@@ -79,4 +83,5 @@ def test_inputs_of_another_kind_are_told():
     x = keras.Input([4], name="x", dtype="string")
     values = {"x": np.ones([3, 4], np.float32)}
     with pytest.raises(ParityError, match="'x' is of string; the network's of float32"):
-        Playback(keras.Model(x, keras.layers.Identity()(x)), values, [x], Inference(False))
+        flow = read_dataflow(keras.Model(x, keras.layers.Identity()(x)))
+        Playback(flow, values, flow.inputs, Inference(False))

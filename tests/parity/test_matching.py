@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slimfix.migration.records import LayerRecord, ModelPlan, WeightRecord
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.matching import match_weights
 from slimfix.parity.weights import compare_weights
 
@@ -50,7 +51,7 @@ def lines(matches, values=None, origins=None):
 
 
 def test_a_planned_name_is_taken_whatever_the_value(made):
-    matches = match_weights(made(kernel=W + 1), plan(dense()), VALUES.__getitem__)
+    matches = match_weights(read_dataflow(made(kernel=W + 1)), plan(dense()), VALUES.__getitem__)
     assert paths(matches) == {"net/w": ("fc/kernel", 0), "net/b": ("fc/bias", 1)}
     assert (matches.lacking, matches.unsourced) == ((), ())
     found = lines(matches, origins={"fc/kernel": "is 'net/v'"})
@@ -61,12 +62,14 @@ def test_a_planned_name_is_taken_whatever_the_value(made):
 
 
 def test_another_name_is_found_by_its_bits(made):
-    matches = match_weights(made("mine"), plan(dense()), VALUES.__getitem__)
+    matches = match_weights(read_dataflow(made("mine")), plan(dense()), VALUES.__getitem__)
     assert [(h.layer, h.index, h.record.variable) for h in matches.held] == [
         ("mine", 0, "net/w"),
         ("mine", 1, "net/b"),
     ]
-    assert lines(matches) == lines(match_weights(made(), plan(dense()), VALUES.__getitem__))
+    assert lines(matches) == lines(
+        match_weights(read_dataflow(made()), plan(dense()), VALUES.__getitem__)
+    )
     assert lines(matches).different == ()
 
 
@@ -74,16 +77,16 @@ def test_bits_are_those_of_the_variable_as_it_is_laid_out(made):
     record = dense(permutation=(1, 0))
     values = {"net/w": W.T.copy(), "net/b": B}
     for name in ("fc", "mine"):
-        matches = match_weights(made(name), plan(record), values.__getitem__)
+        matches = match_weights(read_dataflow(made(name)), plan(record), values.__getitem__)
         assert lines(matches, values).different == ()
-    wrong = lines(match_weights(made(), plan(dense()), values.__getitem__), values)
+    wrong = lines(match_weights(read_dataflow(made()), plan(dense()), values.__getitem__), values)
     assert len(wrong.different) == 1  # The layout of the plan is heeded.
 
 
 def test_one_bit_off_is_no_match(made):
     kernel = W.copy()
     kernel[2, 1] = np.nextafter(kernel[2, 1], np.float32(9))
-    matches = match_weights(made("mine", kernel), plan(dense()), VALUES.__getitem__)
+    matches = match_weights(read_dataflow(made("mine", kernel)), plan(dense()), VALUES.__getitem__)
     assert paths(matches) == {"net/b": ("mine/bias", 1)}
     assert [(layer, record.variable) for layer, record in matches.lacking] == [("fc", "net/w")]
     assert matches.unsourced == ("mine/kernel",)
@@ -97,12 +100,12 @@ def test_one_bit_off_is_no_match(made):
 def test_minus_zero_is_another_value(made, zero):
     values = {"net/w": W, "net/b": np.array([0.0, 1.0], np.float32)}
     model = made("mine", bias=np.array([zero, 1.0], np.float32))
-    matches = match_weights(model, plan(dense()), values.__getitem__)
+    matches = match_weights(read_dataflow(model), plan(dense()), values.__getitem__)
     assert ("net/b" in paths(matches)) == (str(zero) == "0.0")
 
 
 def test_a_weight_that_the_model_lacks(made):
-    matches = match_weights(made(bias=None), plan(dense()), VALUES.__getitem__)
+    matches = match_weights(read_dataflow(made(bias=None)), plan(dense()), VALUES.__getitem__)
     assert lines(matches).different == (
         "'net/b' [2] float32: no weight of the model holds it; planned for Keras 'fc/bias'",
     )
@@ -112,7 +115,7 @@ def test_a_weight_that_the_model_lacks(made):
 def test_a_weight_that_nobody_planned(made):
     record = dense()
     without = LayerRecord(**{**record.__dict__, "weights": record.weights[:1]})
-    matches = match_weights(made(), plan(without), VALUES.__getitem__)
+    matches = match_weights(read_dataflow(made()), plan(without), VALUES.__getitem__)
     assert lines(matches).different == ("Keras 'fc/bias' has no variable",)
     assert lines(matches).compared == 1
 
@@ -120,10 +123,10 @@ def test_a_weight_that_nobody_planned(made):
 def test_a_weight_of_two_calls_is_there_once(made):
     shared = (dense(), dense(source="y:0", output="z:0"))
     for name in ("fc", "mine"):
-        matches = match_weights(made(name), plan(*shared), VALUES.__getitem__)
+        matches = match_weights(read_dataflow(made(name)), plan(*shared), VALUES.__getitem__)
         assert lines(matches).compared == 2
         assert (matches.lacking, matches.unsourced) == ((), ())
-    matches = match_weights(made(bias=None), plan(*shared), VALUES.__getitem__)
+    matches = match_weights(read_dataflow(made(bias=None)), plan(*shared), VALUES.__getitem__)
     assert len(matches.lacking) == 1
 
 
@@ -137,7 +140,7 @@ def test_a_variable_in_two_weights_is_looked_for_twice(made):
     for layer in layers:
         layer.set_weights([W, B])
     twice = plan(dense(), dense("second", output="z:0"))
-    matches = match_weights(model, twice, VALUES.__getitem__)
+    matches = match_weights(read_dataflow(model), twice, VALUES.__getitem__)
     assert sorted((held.record.variable, held.layer) for held in matches.held) == [
         ("net/b", "mine"),
         ("net/b", "yours"),
@@ -145,7 +148,7 @@ def test_a_variable_in_two_weights_is_looked_for_twice(made):
         ("net/w", "yours"),
     ]
     layers[1].set_weights([W, B + 1])
-    matches = match_weights(model, twice, VALUES.__getitem__)
+    matches = match_weights(read_dataflow(model), twice, VALUES.__getitem__)
     assert lines(matches).different == (
         "'net/b' [2] float32: no weight of the model holds it; planned for Keras 'second/bias'",
         "Keras 'yours/bias' has no variable",

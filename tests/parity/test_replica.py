@@ -6,6 +6,7 @@ import pytest
 from slimfix.errors import UnsupportedEnvironmentError
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity import replica as replicas
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.replica import Replica
 from slimfix.reference.optimizers import KINDS, Optimizer, as_float32
 
@@ -39,7 +40,7 @@ def gradients(setup, golden, step, float64, in_inference):
     held = [h for h in setup.matches.held if f"step1/gradient/{h.record.variable}" in golden]
 
     def work():
-        replica = Replica(setup.model, float64, in_inference)
+        replica = Replica(setup.flow, float64, in_inference)
         inputs = setup.for_keras({"x:0": golden[f"step{step}/input"]})
         return replica.gradients(inputs, [golden["cotangent"]], held)
 
@@ -118,7 +119,7 @@ def by_keras(model, optimizer, steps, float64=True):
     """The losses, and the weights of layer 'fc' after the last step."""
 
     def work():
-        replica = Replica(model, float64, ())
+        replica = Replica(read_dataflow(model), float64, ())
         trainer = replica.trainer(optimizer)
         pairs = zip(*batches(steps))
         losses = [trainer.train({"x": x}, [target]) for x, target in pairs]
@@ -249,7 +250,7 @@ def test_the_model_is_left_as_it_was(good, set_up, float64):
     target = generator.normal(size=(4, 10)).astype(np.float32)
 
     def work():
-        replica = Replica(good.model, float64, ())
+        replica = Replica(read_dataflow(good.model), float64, ())
         held = setup.matches.held
         copied = [replica.read(each) for each in held]
         replica.gradients({"images": images}, [target], held)

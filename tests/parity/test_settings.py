@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from slimfix.parity import settings
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.matching import match_weights
 
 
@@ -13,8 +14,9 @@ def compare_settings(good):
     """Compares a model with a plan; weights are matched as the proof does it."""
 
     def run(model, plan):
-        matches = match_weights(model, plan, good.read)
-        return settings.compare_settings(model, plan, matches)
+        flow = read_dataflow(model)
+        matches = match_weights(flow, plan, good.read)
+        return settings.compare_settings(flow, plan, matches)
 
     return run
 

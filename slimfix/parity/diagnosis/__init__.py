@@ -8,6 +8,7 @@ import numpy as np
 
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
+from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.diagnosis.layer import diagnose
 from slimfix.parity.diagnosis.momentum import solve_momentum
 from slimfix.parity.diagnosis.origin import explain_weights
@@ -18,7 +19,7 @@ __all__ = ["diagnose_layer", "diagnose_weights", "rounding_cause", "solve_moment
 
 
 def diagnose_layer(
-    model: Any,
+    flow: Dataflow,
     migration: Migration,
     feeds: Mapping[str, Any],
     keras_inputs: Mapping[str, np.ndarray],
@@ -32,27 +33,27 @@ def diagnose_layer(
     from the original's exact inputs, gives the original's exact output. The model stays as it is.
 
     Args:
-      model: the functional keras.Model under test; it may lack layers of the plan and have others.
+      flow: of the model under test, which may lack layers of the plan and have others.
       migration: the graph and checkpoint it was made from.
       feeds: value by tensor name of the graph: inputs and switches.
       keras_inputs: the inputs by Keras name, axes as the model has them.
       row: the first row of level L1 whose verdict is different.
     Returns: Diagnosis of level L1; every trial that applies to this kind of layer, in order.
     """
-    diagnosis: Diagnosis = run_eagerly(diagnose, model, migration, feeds, keras_inputs, row)
+    diagnosis: Diagnosis = run_eagerly(diagnose, flow, migration, feeds, keras_inputs, row)
     return diagnosis
 
 
-def diagnose_weights(model: Any, migration: Migration) -> dict[str, str]:
+def diagnose_weights(flow: Dataflow, migration: Migration) -> dict[str, str]:
     """Returns what each weight is that has not the bits of its variable.
 
     Args:
-      model: keras.Model under test; what it lacks of the plan is left out.
+      flow: of the model under test; what it lacks of the plan is left out.
       migration: the graph and checkpoint it was made from.
     Returns: by 'layer/weight' a clause, e.g. 'holds the bits of "conv2/weights"'; {} where every
       weight is right.
     """
     found: dict[str, str] = run_eagerly(
-        explain_weights, model, migration.plan, migration.read, migration.checkpoint
+        explain_weights, flow, migration.plan, migration.read, migration.checkpoint
     )
     return found

@@ -7,36 +7,37 @@ from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
+from slimfix.parity.dataflow import Call, Tensor
 from slimfix.parity.float64_layers import in_float64
-from slimfix.parity.keras_side import copy_operation, made_by, widen
+from slimfix.parity.keras_side import copy_operation, widen
 
 Repair = Callable[..., Any]  # From the values of a step's inputs to its result.
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One call of a Keras layer or operation.
+    """One call of a Keras layer or operation, to be tried out.
 
     Attributes:
-      node: Keras's record of the call.
+      record: of the call.
     """
 
-    node: Any
+    record: Call
 
     @property
     def operation(self) -> Any:
         """The Keras layer or operation that is called."""
-        return self.node.operation
+        return self.record.operation
 
     @property
     def name(self) -> str:
         """Name of the layer or operation."""
-        return str(self.operation.name)
+        return self.record.name
 
     @property
     def kind(self) -> str:
         """Class name, e.g. 'Conv2D', or 'Relu6' of keras.ops.relu6."""
-        return type(self.operation).__name__
+        return self.record.kind
 
     @property
     def config(self) -> dict[str, Any]:
@@ -46,28 +47,35 @@ class Step:
     @property
     def training(self) -> bool:
         """Whether the call asks for training mode."""
-        return bool(self.node.arguments.kwargs.get("training"))
+        return bool(self.record.kwargs.get("training"))
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What it reads."""
+        return self.record.inputs
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        """What it makes."""
+        return self.record.outputs
 
     def call(self, *inputs: Any) -> Any:
         """Returns what the float64 twin makes of other inputs, called as the model calls it.
 
         Args:
-          *inputs: values in place of the node's input tensors, in their order.
+          *inputs: values in place of those that it reads, in their order.
         """
-        import keras
-
         values = iter(inputs)
-        single = any(tensor.dtype == "float32" for tensor in self.node.input_tensors)
+        single = any(tensor.dtype == "float32" for tensor in self.inputs)
 
         def given(argument: Any) -> Any:
-            if isinstance(argument, keras.KerasTensor):
+            if isinstance(argument, Tensor):
                 return next(values)
             if isinstance(argument, float) and single:  # What a float32 operation computes with.
                 return float(np.float32(argument))
             return widen(argument)
 
-        arguments = self.node.arguments
-        args, kwargs = keras.tree.map_structure(given, (arguments.args, arguments.kwargs))
+        args, kwargs = self.record.filled(given)
         return in_float64(copy_operation(self.operation, float64=True))(*args, **kwargs)
 
     def weight(self, name: str) -> np.ndarray | None:
@@ -81,7 +89,7 @@ class Chain:
     Every step is the float64 twin of what the model has, run as the model calls it.
     """
 
-    def __init__(self, steps: Sequence[Step], end: Any, known: Mapping[int, np.ndarray]):
+    def __init__(self, steps: Sequence[Step], end: Tensor, known: Mapping[int, np.ndarray]):
         """Takes what is to run.
 
         Args:
@@ -102,7 +110,7 @@ class Chain:
     def inputs(self, index: int) -> list[np.ndarray]:
         """Returns what a step is given, in the order of its input tensors."""
         values = self._unrepaired(index)
-        return [_as_array(values[id(tensor)]) for tensor in self.steps[index].node.input_tensors]
+        return [_as_array(values[id(tensor)]) for tensor in self.steps[index].inputs]
 
     def run(
         self, repairs: Mapping[int, Repair] | None = None, known: Mapping[int, Any] | None = None
@@ -131,7 +139,7 @@ class Chain:
     def _unrepaired(self, index: int) -> dict[int, Any]:
         """Returns every value before a step, computed once."""
         for step in self.steps[:index]:
-            if id(step.node.output_tensors[0]) not in self._computed:
+            if id(step.outputs[0]) not in self._computed:
                 _run(step, self._computed_and_known(), None, self._computed)
         return self._computed_and_known()
 
@@ -139,7 +147,7 @@ class Chain:
         return {**self._known, **self._computed}
 
 
-def find_steps(end: Any, known: Mapping[int, Any]) -> tuple[list[Step], list[Any]]:
+def find_steps(end: Tensor, known: Mapping[int, Any]) -> tuple[list[Step], list[Tensor]]:
     """Returns the steps that make a symbolic tensor, in an order in which they can run, and the
     known tensors that they read.
 
@@ -149,7 +157,7 @@ def find_steps(end: Any, known: Mapping[int, Any]) -> tuple[list[Step], list[Any
         them.
     """
     steps: list[Step] = []
-    read: dict[int, Any] = {}
+    read: dict[int, Tensor] = {}
     done: set[int] = set()
     pending = [(end, False)]
     while pending:
@@ -157,13 +165,14 @@ def find_steps(end: Any, known: Mapping[int, Any]) -> tuple[list[Step], list[Any
         if id(tensor) in known:
             read[id(tensor)] = tensor
             continue
-        node = made_by(tensor)
+        call = tensor.call
+        assert call is not None  # Inputs are known.
         if ready:
-            steps.append(Step(node))
-        elif id(node) not in done:
-            done.add(id(node))
+            steps.append(Step(call))
+        elif id(call) not in done:
+            done.add(id(call))
             pending.append((tensor, True))
-            pending += [(source, False) for source in reversed(node.input_tensors)]
+            pending += [(source, False) for source in reversed(call.inputs)]
     return steps, list(read.values())
 
 
@@ -211,9 +220,9 @@ def _run(
 ) -> None:
     import keras
 
-    inputs = [values[id(tensor)] for tensor in step.node.input_tensors]
+    inputs = [values[id(tensor)] for tensor in step.inputs]
     made = step.call(*inputs) if repair is None else _as_tensor(repair(*inputs))
-    results = zip(map(id, step.node.output_tensors), keras.tree.flatten(made))
+    results = zip(map(id, step.outputs), keras.tree.flatten(made))
     (values if into is None else into).update(results)
 
 

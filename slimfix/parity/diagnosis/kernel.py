@@ -17,7 +17,7 @@ _CHANNELS = ("kernel", "pointwise_kernel")
 def guess_kernel(segment: Segment, index: int) -> Iterator[Hypothesis]:
     """Yields the guesses that a kernel's axes are turned round or in another order."""
     step = segment.chain.steps[index]
-    at_an_input = id(step.node.input_tensors[0]) in segment.inputs
+    at_an_input = id(step.inputs[0]) in segment.inputs
     for name in (*_IN_SPACE, "pointwise_kernel"):
         kernel = step.weight(name)
         if kernel is None or kernel.ndim < 2:
@@ -77,9 +77,8 @@ def _rows(kernel: np.ndarray, flat: tuple[int, ...]) -> Iterator[tuple[str, np.n
 
 def _flattened_from(step: Step) -> tuple[int, ...] | None:
     """Returns [height, width, channels] of what a Flatten before the step takes, if it does."""
-    history = step.node.input_tensors[0]._keras_history
-    if type(history.operation).__name__ != "Flatten":
+    before = step.inputs[0].call
+    if before is None or before.kind != "Flatten":
         return None
-    node = history.operation._inbound_nodes[history.node_index]
-    shape = tuple(node.input_tensors[0].shape[1:])
-    return shape if len(shape) > 1 and None not in shape else None
+    shape = tuple(size for size in before.inputs[0].shape[1:] if size is not None)
+    return shape if 1 < len(shape) == len(before.inputs[0].shape) - 1 else None

@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterable, Iterator, Mapping
 import numpy as np
 
 from slimfix.migration.conversion import Migration
+from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.diagnosis.activation import guess_activation
 from slimfix.parity.diagnosis.batch_norm import guess_batch_norm
 from slimfix.parity.diagnosis.hypothesis import Guesses, Hypothesis, try_out
@@ -48,7 +49,7 @@ _OF_ALL: tuple[Callable[[Segment], Iterable[Hypothesis]], ...] = (
 
 
 def diagnose(
-    model: Any,
+    flow: Dataflow,
     migration: Migration,
     feeds: Mapping[str, Any],
     keras_inputs: Mapping[str, np.ndarray],
@@ -59,7 +60,7 @@ def diagnose(
     What is more general than a fault of one kind, such as that the values of the checkpoint would
     fit, is tried only where no such fault explains the difference.
     """
-    whole = find_segment(model, migration, feeds, keras_inputs, row)
+    whole = find_segment(flow, migration, feeds, keras_inputs, row)
     segment = narrow(whole, feeds)
     trials = [try_out(segment, hypothesis) for hypothesis in _special(segment)]
     if not any(trial.fits for trial in trials):

@@ -65,13 +65,13 @@ def _how_many(segment: Segment) -> int:
     elements = sum(
         math.prod(size or 1 for size in tensor.shape[1:])
         for step in segment.chain.steps
-        for tensor in step.node.output_tensors
+        for tensor in step.outputs
     )
     return max(_MOST_ELEMENTS // max(elements, 1), 1)
 
 
 def _outputs(step: Step) -> set[int]:
-    return set(map(id, step.node.output_tensors))
+    return set(map(id, step.outputs))
 
 
 def _find_equal(mine: Mapping[int, np.ndarray], theirs: Mapping[int, np.ndarray]) -> dict[int, int]:
@@ -110,19 +110,19 @@ def _with_activation(step: Step, planned: Step, steps: Sequence[Step]) -> Step:
     """Returns the planned activation behind a planned step, where the model's own step has one."""
     if activation.is_only(step) or activation.name_of(step) in (None, activation.NONE):
         return planned
-    made = planned.node.output_tensors[0]
-    readers = [each for each in steps if any(t is made for t in each.node.input_tensors)]
+    made = planned.outputs[0]
+    readers = [each for each in steps if any(t is made for t in each.inputs)]
     return readers[0] if len(readers) == 1 and activation.is_only(readers[0]) else planned
 
 
 def _chain_to(step: Step, known: Mapping[int, np.ndarray]) -> Chain:
-    end = step.node.output_tensors[0]
+    end = step.outputs[0]
     steps, read = find_steps(end, known)
     return Chain(steps, end, {id(tensor): known[id(tensor)] for tensor in read})
 
 
 def _reads(chain: Chain, key: int) -> bool:
-    return any(id(t) == key for step in chain.steps for t in step.node.input_tensors)
+    return any(id(t) == key for step in chain.steps for t in step.inputs)
 
 
 def _name_alike(steps: Sequence[Step], planned: Sequence[Step]) -> Iterator[tuple[str, str]]:
@@ -138,7 +138,7 @@ def _expected(
     segment: Segment, planned: Step, values: Mapping[int, np.ndarray], feeds: Mapping[str, Any]
 ) -> np.ndarray:
     """Returns what the original gives; what is planned, of a step that the graph does not have."""
-    computed = values[id(planned.node.output_tensors[0])]
+    computed = values[id(planned.outputs[0])]
     tensor = tensor_of(segment, planned)
     if tensor is None:
         return computed

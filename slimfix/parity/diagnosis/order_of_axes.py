@@ -20,11 +20,11 @@ def guess_order(segment: Segment, index: int) -> Iterator[Hypothesis]:
     step = segment.chain.steps[index]
     if step.kind not in _KINDS:
         return
-    rank = len(step.node.input_tensors[0].shape)
+    rank = len(step.inputs[0].shape)
     if not 3 <= rank <= 5:
         return
     names = _NAMES.get(rank - 1, tuple(f"axis {axis}" for axis in range(1, rank)))
-    shape = tuple(step.node.output_tensors[0].shape[1:])
+    shape = tuple(step.outputs[0].shape[1:])
     for order in itertools.permutations(range(rank - 1)):
         if order != tuple(range(rank - 1)):
             wanted = ", ".join(names[axis] for axis in order)

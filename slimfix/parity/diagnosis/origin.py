@@ -8,8 +8,8 @@ import numpy as np
 
 from slimfix import names
 from slimfix.checkpoint import Checkpoint
-from slimfix.migration.build import layers_by_name
 from slimfix.migration.records import LayerRecord, ModelPlan, WeightRecord
+from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.diagnosis.bits import describe
 
 _PAIRS = (("moving_mean", "moving_variance"), ("beta", "gamma"))
@@ -98,7 +98,7 @@ class Origins:
 
 
 def explain_weights(
-    model: Any,
+    flow: Dataflow,
     plan: ModelPlan,
     read: Callable[[str], np.ndarray],
     checkpoint: Checkpoint | None = None,
@@ -106,14 +106,14 @@ def explain_weights(
     """Returns a clause for each weight that has not the bits of its variable.
 
     Args:
-      model: Keras model; layers and weights that it lacks are left out.
+      flow: of the model; layers and weights that it lacks are left out.
       plan: as of `Origins`.
       read: likewise.
       checkpoint: likewise.
     Returns: by 'layer/weight'.
     """
     origins = Origins(plan, read, checkpoint)
-    layers = layers_by_name(model)
+    layers = flow.layers
     found = {}
     for record in plan.layers:
         if record.weights and record.name in layers:

@@ -11,9 +11,9 @@ from slimfix.migration.build import Probe, build_model, load_weights
 from slimfix.migration.conversion import Migration
 from slimfix.migration.records import LayerRecord
 from slimfix.parity.compare import relative_error
+from slimfix.parity.dataflow import Dataflow, Tensor, read_dataflow
 from slimfix.parity.diagnosis.chain import Chain, Repair, Step, find_steps
 from slimfix.parity.keras_inputs import keras_inputs as inputs_by_name
-from slimfix.parity.keras_side import find_tensors
 from slimfix.parity.rows import LayerParity
 from slimfix.reference.original import Original
 
@@ -89,7 +89,7 @@ class Segment:
 
 
 def find_segment(
-    model: Any,
+    flow: Dataflow,
     migration: Migration,
     feeds: Mapping[str, Any],
     keras_inputs: Mapping[str, np.ndarray],
@@ -106,17 +106,17 @@ def find_segment(
     planned = migration.probes[position]
     # The row may be of an operation with another name than the planned one.
     found = dataclasses.replace(planned, operation=row.layer)
-    in_model = find_tensors(model, migration.probes[:position])
+    in_model = flow.find_tensors(migration.probes[:position])
     # Where the model lacks a layer, the walk through the planned one goes on behind it as well.
     compared = [probe for probe in migration.probes[:position] if probe.tensor in in_model]
-    planned_model = _as_planned(migration)
+    as_planned_flow = _as_planned(migration)
     walks = [
         _walk(each, _end(each, migration, row.tensor, own), compared)
-        for each, own in ((model, found), (planned_model, planned))
+        for each, own in ((flow, found), (as_planned_flow, planned))
     ]
     read = {name for walk in walks for name in walk.compared.values()}
     exact = run_original(migration, feeds, [row.tensor, *sorted(read)])
-    as_called = keras_inputs, inputs_by_name(planned_model, migration, feeds)
+    as_called = keras_inputs, inputs_by_name(as_planned_flow, migration, feeds)
     given = [
         {key: _widened(values[name]) for key, name in walk.inputs.items()}
         for walk, values in zip(walks, as_called)
@@ -147,21 +147,21 @@ class _Walk:
     """The way back through one model from the tensor that differs.
 
     Attributes:
-      end: the symbolic tensor that differs.
+      end: the tensor that differs.
       steps: what makes it.
       compared: name in the original by id of each tensor that agrees and that the steps read.
       inputs: Keras name by id of each input of the model that they read.
     """
 
-    end: Any
+    end: Tensor
     steps: tuple[Step, ...]
     compared: Mapping[int, str]
     inputs: Mapping[int, str]
 
 
-def _walk(model: Any, end: Any, compared: Sequence[Probe]) -> _Walk:
-    agree = {id(symbolic): name for name, symbolic in find_tensors(model, compared).items()}
-    inputs = {id(source): source.name for source in model.inputs}
+def _walk(flow: Dataflow, end: Tensor, compared: Sequence[Probe]) -> _Walk:
+    agree = {id(symbolic): name for name, symbolic in flow.find_tensors(compared).items()}
+    inputs = {id(source): source.name for source in flow.inputs}
     steps, read = find_steps(end, {**agree, **inputs})
     return _Walk(
         end=end,
@@ -171,21 +171,21 @@ def _walk(model: Any, end: Any, compared: Sequence[Probe]) -> _Walk:
     )
 
 
-def _as_planned(migration: Migration) -> Any:
-    """Returns the Keras model that was planned, with the checkpoint's values."""
+def _as_planned(migration: Migration) -> Dataflow:
+    """Returns the dataflow of the Keras model that was planned, with the checkpoint's values."""
     if migration.model is not None:
-        return migration.model
+        return read_dataflow(migration.model)
     model = build_model(migration.plan, "as_planned")
     load_weights(model, migration.plan, migration.read)
-    return model
+    return read_dataflow(model)
 
 
-def _end(model: Any, migration: Migration, tensor: str, probe: Probe) -> Any:
-    """Returns the symbolic tensor; of an output of the network, what the model gives for it."""
+def _end(flow: Dataflow, migration: Migration, tensor: str, probe: Probe) -> Tensor:
+    """Returns the tensor in the model; of an output of the network, what the model gives for it."""
     outputs = migration.signature.outputs
     if tensor in outputs:
-        return model.outputs[outputs.index(tensor)]
-    return find_tensors(model, [probe])[probe.tensor]
+        return flow.outputs[outputs.index(tensor)]
+    return flow.find_tensors([probe])[probe.tensor]
 
 
 def run_original(

@@ -59,7 +59,7 @@ def guess_reading(segment: Segment) -> Iterator[Hypothesis]:
 def guess_argument_order(segment: Segment, index: int) -> Iterator[Hypothesis]:
     """Yields every other order of the inputs of a layer that takes several."""
     step = segment.chain.steps[index]
-    number = len(step.node.input_tensors)
+    number = len(step.inputs)
     if not 2 <= number <= _MOST_INPUTS:
         return
     for order in itertools.permutations(range(number)):
@@ -77,7 +77,7 @@ def _reordered(step: Step, order: tuple[int, ...]) -> Repair:
 
 
 def _keeps_shape(step: Step) -> bool:
-    made, taken = step.node.output_tensors, step.node.input_tensors
+    made, taken = step.outputs, step.inputs
     return len(made) == len(taken) == 1 and made[0].shape == taken[0].shape
 
 

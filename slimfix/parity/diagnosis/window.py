@@ -119,7 +119,7 @@ def _padder(segment: Segment, index: int) -> int | None:
     if index == 0:
         return None
     before, step = segment.chain.steps[index - 1], segment.chain.steps[index]
-    feeds = step.node.input_tensors[0] is before.node.output_tensors[0]
+    feeds = step.inputs[0] is before.outputs[0]
     return index - 1 if feeds and before.kind.startswith("ZeroPadding") else None
 
 

@@ -8,6 +8,7 @@ import pytest
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity import diff_parity, read_recording
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.diagnosis import diagnose_layer
 from slimfix.parity.keras_file import load_keras_file
 
@@ -78,7 +79,9 @@ def diagnose(tmp_path):
         row = diff_parity(path, case.migration).first_difference
         loaded = run_eagerly(load_keras_file, path)
         before = run_eagerly(loaded.get_weights)
-        diagnosis = diagnose_layer(loaded, case.migration, case.feeds, case.inputs, row)
+        diagnosis = diagnose_layer(
+            read_dataflow(loaded), case.migration, case.feeds, case.inputs, row
+        )
         after = run_eagerly(loaded.get_weights)
         assert all(map(np.array_equal, before, after)), "the model is not as it was"
         return diagnosis

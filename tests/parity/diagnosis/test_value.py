@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slimfix.migration.eager import run_eagerly
+from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.diagnosis import diagnose_weights
 
 
@@ -38,7 +39,9 @@ def test_raw_against_averages(averaged, refilled, fitting, values, clause):
     stored = case.migration.checkpoint
     other = {"raw": "fc/weights/ExponentialMovingAverage", "shadow": "fc/weights"}[values]
     model = refilled(case.migration.model, "fc", kernel=stored.read(other))
-    assert run_eagerly(diagnose_weights, model, case.migration) == {"fc/kernel": clause}
+    assert run_eagerly(diagnose_weights, read_dataflow(model), case.migration) == {
+        "fc/kernel": clause
+    }
     assert fitting(case, model) == [f"kernel {clause}"]
 
 
