@@ -10,6 +10,7 @@ from slimfix.parity.rows import (
     LayerParity,
     SettingsParity,
     StatisticParity,
+    StructureParity,
     TrajectoryParity,
     WeightsParity,
 )
@@ -60,6 +61,7 @@ class ParityResult:
     Attributes:
       weights: level L0, the values.
       settings: level L0, what decides training.
+      structure: level L0, the operations and how they are connected.
       layers: level L1, in data-flow order, the outputs among them.
       outputs: the outputs as they were asked for; each is the `tensor` of one of `layers`, whose
         values are those of the model's outputs themselves.
@@ -78,6 +80,7 @@ class ParityResult:
 
     weights: WeightsParity
     settings: SettingsParity
+    structure: StructureParity
     layers: tuple[LayerParity, ...]
     outputs: tuple[str, ...]
     reference: Reference
@@ -95,6 +98,12 @@ class ParityResult:
     def levels(self) -> tuple[LevelParity, ...]:
         """What ran, a record a level."""
         return tuple(_levels(self))
+
+    @property
+    def unequal(self) -> tuple[str, ...]:
+        """The lines of level L0: weights, settings and operations that are not as planned."""
+        compared = (self.weights, self.settings, self.structure)
+        return tuple(line for each in compared for line in each.different)
 
     @property
     def first_difference(self) -> LayerParity | None:
@@ -115,14 +124,13 @@ class ParityResult:
 
 
 def _levels(result: ParityResult) -> Iterable[LevelParity]:
-    weights, settings = result.weights, result.settings
-    equal = not weights.different and not settings.different
+    compared = (result.weights, result.settings, result.structure)
     yield LevelParity(
         Level.WEIGHTS,
-        weights.compared + settings.compared,
-        "weights and settings",
+        sum(each.compared for each in compared),
+        "parts",
         0.0,
-        Verdict.IDENTICAL if equal else Verdict.DIFFERENT,
+        Verdict.DIFFERENT if any(each.different for each in compared) else Verdict.IDENTICAL,
     )
     yield _of_rows(Level.INFERENCE, "layers", result.layers)
     if result.training is not None:

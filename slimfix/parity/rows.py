@@ -76,6 +76,17 @@ class SettingsParity(Comparison):
 
 
 @dataclasses.dataclass(frozen=True)
+class StructureParity(Comparison):
+    """Whether a model has the operations that were planned, connected as they were planned.
+
+    Attributes:
+      by_numbers: a line for each part that is written in another way, whose values decide.
+    """
+
+    by_numbers: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Spread:
     """The values of one statistic, in short.
 

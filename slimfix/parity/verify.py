@@ -35,6 +35,7 @@ from slimfix.parity.rows import LayerParity, WeightsParity
 from slimfix.parity.settings import compare_settings
 from slimfix.parity.setup import Setup
 from slimfix.parity.statistics import describe_statistics
+from slimfix.parity.structure.compare import compare_structure
 from slimfix.parity.training import compare_training
 from slimfix.parity.trajectory import compare_trajectories
 from slimfix.parity.verdicts import Level, Verdict
@@ -136,6 +137,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     result = ParityResult(
         weights=_weights(setup),
         settings=compare_settings(flow, migration.plan, setup.matches),
+        structure=compare_structure(setup, data.inference),
         layers=tuple(rows),
         outputs=migration.signature.outputs,
         reference=describe_reference(recording, request.data, {*BASIC, *request.levels}),

@@ -21,7 +21,7 @@ def format_html(result: MigrationResult) -> str:
         result=result,
         parity=parity,
         account=groups.group_variables(result.variables),
-        different=(*parity.weights.different, *parity.settings.different),
+        different=parity.unequal,
         reasons=groups.group_reasons(parity.statistics),
         causes=groups.group_causes(parity),
         silent=[f"{number} of {layer}" for layer, number in silent.items()],

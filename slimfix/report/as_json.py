@@ -65,6 +65,12 @@ def _document(result: MigrationResult) -> dict[str, Any]:
             "equal": parity.settings.equal,
             "different": list(parity.settings.different),
         },
+        "structure": {
+            "compared": parity.structure.compared,
+            "equal": parity.structure.equal,
+            "different": list(parity.structure.different),
+            "by_numbers": list(parity.structure.by_numbers),
+        },
         "levels": {
             level.value: None if record is None else level_json(record)
             for level, record in every_level(parity).items()

@@ -95,3 +95,8 @@ def _weights(parity: ParityResult) -> Iterator[str]:
             f"{len(settings.different)} of {count(settings.compared, 'setting')} read back "
             "from the Keras file are not as planned."
         )
+    if parity.structure.different:
+        yield (
+            f"{count(len(parity.structure.different), 'operation')} of the model "
+            "or of the original are not on the other side."
+        )

@@ -7,7 +7,7 @@ from slimfix.parity.verdicts import Level
 from slimfix.report.formats import format_error
 
 TITLES = {
-    Level.WEIGHTS: "weights and settings",
+    Level.WEIGHTS: "weights, settings, operations",
     Level.INFERENCE: "inference, layer by layer",
     Level.TRAINING: "training mode, one step",
     Level.GRADIENTS: "gradients",

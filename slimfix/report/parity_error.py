@@ -37,7 +37,7 @@ def parity_error(headline: str, result: MigrationResult, is_ours: bool) -> Parit
 
 def _items(parity: ParityResult) -> list[str]:
     rows = (*parity.layers, *(parity.training or ()), *(parity.gradients or ()))
-    items = [*parity.weights.different, *parity.settings.different]
+    items = [*parity.unequal]
     items += [
         f"'{row.layer}' ({row.kind}), graph tensor '{row.tensor}': float64 error "
         f"{row.function_error:.1e} relative to its largest value {row.scale:.3g}"
@@ -62,7 +62,7 @@ def _items(parity: ParityResult) -> list[str]:
 
 
 def _cause(parity: ParityResult, is_ours: bool) -> str:
-    differs = parity.weights.different or parity.settings.different
+    differs = parity.unequal
     fitting = parity.diagnosis.fitting if parity.diagnosis else ()
     if parity.diagnosis and fitting and not (is_ours and differs):
         found = "; ".join(trial.hypothesis for trial in fitting)

@@ -52,7 +52,7 @@ def format_terminal(result: MigrationResult, colour: bool = False, rows: int = 1
         ("Source", fields(describe_source(result))),
         ("Variables accounted for", _variables(result)),
         ("Levels", _levels(parity, paint_verdict)),
-        ("Weights and settings (L0)", _weights(parity, rows)),
+        ("Weights, settings and operations (L0)", _weights(parity, rows)),
         (
             "Layers, worst first (L1)",
             layer_table(parity.layers, rows, paint_verdict, parity.outputs),
@@ -119,12 +119,21 @@ def _weights(parity: ParityResult, rows: int) -> list[str]:
         f"  {weights.equal} of {weights.compared} weights bit-equal to the checkpoint",
         f"  {settings.equal} of {settings.compared} settings as planned "
         "(momentum, rates, regularizers, ...)",
+        *_structure(parity),
     ]
-    different = [*weights.different, *settings.different]
+    different = parity.unequal
     for line in different[:rows]:
         lines += wrap(f"different: {line}", "    ", "      ")
     if len(different) > rows:
         lines.append(f"    and {len(different) - rows} more")
+    return lines
+
+
+def _structure(parity: ParityResult) -> list[str]:
+    structure = parity.structure
+    lines = [f"  {structure.equal} of {structure.compared} operations as planned, and wired so"]
+    for line in structure.by_numbers:
+        lines += wrap(f"in another form, by the values: {line}", "    ", "      ")
     return lines
 
 

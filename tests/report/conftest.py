@@ -20,6 +20,7 @@ from slimfix.parity.rows import (
     Spread,
     StatisticParity,
     StepParity,
+    StructureParity,
     TrajectoryParity,
     Trial,
     WeightsParity,
@@ -84,6 +85,7 @@ def passing():
     parity = ParityResult(
         weights=WeightsParity(compared=7, different=()),
         settings=SettingsParity(compared=23, different=()),
+        structure=StructureParity(compared=9, different=()),
         layers=LAYERS,
         outputs=("net/logits/out:0", "net/side/out:0"),
         reference=Reference("recorded by TensorFlow 1.15.5", 11),

@@ -302,7 +302,7 @@ def strip(result):
 
 def test_strip_of_levels(passing, trained):
     assert strip(trained) == [
-        "L0 weights and settings identical 30 weights and settings",
+        "L0 weights, settings, operations identical 39 parts",
         "L1 inference, layer by layer degraded 6 layers, worst float64 error 2.3e-15",
         "L2 training mode, one step explained 6 layers and statistics, worst float64 error 3.4e-15",
         "L3 gradients equivalent 3 gradients, worst float64 error 3.7e-15",

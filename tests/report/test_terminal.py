@@ -53,10 +53,12 @@ def test_weights_that_differ_are_listed_up_to_the_limit(passing, failing):
     assert section(format_terminal(passing), "Weights") == [
         "  7 of 7 weights bit-equal to the checkpoint",
         "  23 of 23 settings as planned (momentum, rates, regularizers, ...)",
+        "  9 of 9 operations as planned, and wired so",
     ]
     assert section(format_terminal(failing, rows=1), "Weights") == [
         "  5 of 7 weights bit-equal to the checkpoint",
         "  22 of 23 settings as planned (momentum, rates, regularizers, ...)",
+        "  9 of 9 operations as planned, and wired so",
         "    different: 'net/conv1/weights': 3 of 24 values differ",
         "    and 2 more",
     ]
@@ -203,12 +205,12 @@ def test_long_names_fit_100_columns(name, request):
 
 def test_levels(passing, trained):
     assert section(format_terminal(trained), "Levels") == [
-        "      what                       compared                 worst float64  verdict",
-        "  L0  weights and settings       30 weights and settings              -  identical",
-        "  L1  inference, layer by layer  6 layers                       2.3e-15  degraded",
-        "  L2  training mode, one step    6 layers and statistics        3.4e-15  explained",
-        "  L3  gradients                  3 gradients                    3.7e-15  equivalent",
-        "  L4  many optimizer steps       20 steps                       4.2e-14  equivalent",
+        "      what                           compared                 worst float64  verdict",
+        "  L0  weights, settings, operations  39 parts                             -  identical",
+        "  L1  inference, layer by layer      6 layers                       2.3e-15  degraded",
+        "  L2  training mode, one step        6 layers and statistics        3.4e-15  explained",
+        "  L3  gradients                      3 gradients                    3.7e-15  equivalent",
+        "  L4  many optimizer steps           20 steps                       4.2e-14  equivalent",
     ]
     lines = section(format_terminal(passing), "Levels")
     assert [line.split()[-2:] for line in lines[3:]] == [["not", "run"]] * 3

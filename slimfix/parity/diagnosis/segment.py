@@ -7,13 +7,14 @@ from typing import Any, Mapping, Sequence
 
 import numpy as np
 
-from slimfix.migration.build import Probe, build_model, load_weights
+from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
 from slimfix.migration.records import LayerRecord
 from slimfix.parity.compare import relative_error
-from slimfix.parity.dataflow import Dataflow, Tensor, read_dataflow
+from slimfix.parity.dataflow import Dataflow, Tensor
 from slimfix.parity.diagnosis.chain import Chain, Repair, Step, find_steps
 from slimfix.parity.keras_inputs import keras_inputs as inputs_by_name
+from slimfix.parity.planned import build_plan
 from slimfix.parity.rows import LayerParity
 from slimfix.reference.original import Original
 
@@ -109,7 +110,7 @@ def find_segment(
     in_model = flow.find_tensors(migration.probes[:position])
     # Where the model lacks a layer, the walk through the planned one goes on behind it as well.
     compared = [probe for probe in migration.probes[:position] if probe.tensor in in_model]
-    as_planned_flow = _as_planned(migration)
+    as_planned_flow = build_plan(migration)
     walks = [
         _walk(each, _end(each, migration, row.tensor, own), compared)
         for each, own in ((flow, found), (as_planned_flow, planned))
@@ -169,15 +170,6 @@ def _walk(flow: Dataflow, end: Tensor, compared: Sequence[Probe]) -> _Walk:
         compared={id(each): agree[id(each)] for each in read if id(each) in agree},
         inputs={id(each): inputs[id(each)] for each in read if id(each) not in agree},
     )
-
-
-def _as_planned(migration: Migration) -> Dataflow:
-    """Returns the dataflow of the Keras model that was planned, with the checkpoint's values."""
-    if migration.model is not None:
-        return read_dataflow(migration.model)
-    model = build_model(migration.plan, "as_planned")
-    load_weights(model, migration.plan, migration.read)
-    return read_dataflow(model)
 
 
 def _end(flow: Dataflow, migration: Migration, tensor: str, probe: Probe) -> Tensor:
