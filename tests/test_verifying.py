@@ -308,3 +308,44 @@ def test_an_older_keras_is_refused(monkeypatch, keras_file):
     monkeypatch.setattr("slimfix.environment.metadata.version", lambda package: "3.10.0")
     with pytest.raises(UnsupportedEnvironmentError, match=r"or later; installed: 3\.10"):
         verify_parity(keras_file, CHECKPOINT)
+
+
+def test_a_softmax_that_overflows_in_float32_is_different(graph, saved):
+    """In float64 it is the same function."""
+    import keras
+    import tensorflow.compat.v1 as tf
+
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    kernel = np.eye(3, dtype=np.float32)
+    output = tf.nn.softmax(x @ tf.get_variable("kernel", initializer=kernel))
+    prefix = saved()
+
+    def naive():
+        given = keras.Input([3], name="mine")
+        dense = keras.layers.Dense(3, use_bias=False, name="my_dense")
+        powers = keras.ops.exp(dense(given))
+        made = keras.Model(given, powers / keras.ops.sum(powers, -1, keepdims=True))
+        dense.set_weights([kernel])
+        return made
+
+    model = run_eagerly(naive)
+    data = np.array([[0, 50, 100], [1, 2, 3]], np.float32)
+    with pytest.raises(ParityError) as caught:
+        verify_parity(model, prefix, inputs="x:0", outputs=output.name, data=data)
+    text = str(caught.value)
+    assert "NaN or infinite in float32, where the original is finite in float32" in text
+    assert "1 of 1 layer differ in float32." in text
+
+
+def test_an_operation_that_no_input_shows_is_told(model):
+    def clipped():
+        import keras
+
+        return keras.Model(model.inputs, keras.ops.clip(model.outputs[0], -1e6, 1e6))
+
+    with pytest.raises(ParityError) as caught:
+        verify_parity(run_eagerly(clipped), CHECKPOINT)
+    text = str(caught.value)
+    assert "1 operation of the model or of the original is not on the other side." in text
+    assert "(Clip): the original has no such operation there" in text
+    assert "Likely cause: the model was written or changed by hand" in text

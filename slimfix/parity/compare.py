@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Sequence
 
 import numpy as np
 
@@ -128,6 +129,14 @@ def equal_bits(values: np.ndarray, others: np.ndarray) -> bool:
 
 def _is_float(array: np.ndarray) -> bool:
     return bool(np.issubdtype(array.dtype, np.floating))
+
+
+def loses_finite(values: np.ndarray, others: Sequence[np.ndarray]) -> bool:
+    """Tells whether an array is NaN or infinite where each of the others is finite."""
+    if not _is_float(values) or any(other.shape != values.shape for other in others):
+        return False
+    finite = np.logical_and.reduce([np.isfinite(other) for other in others])
+    return bool(np.any(finite & ~np.isfinite(values)))
 
 
 def recorded_limit(own: float) -> float:

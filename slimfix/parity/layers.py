@@ -18,9 +18,12 @@ from slimfix.parity import compare
 from slimfix.parity.dataflow import Dataflow, Tensor
 from slimfix.parity.keras_side import Inference, Playback, Training
 from slimfix.parity.rows import LayerParity
+from slimfix.parity.verdicts import Verdict
 from slimfix.progress import show_progress
 from slimfix.reference.original import Original
 from slimfix.reference.windows import split_windows
+
+_LOST = "NaN or infinite in float32, where the original is finite in float32 and in float64"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -228,6 +231,8 @@ def _compare(
     keras_error = ruler.measure(single)
     allowed = max(error.relative for error in original_errors)
     equal_bits = compare.equal_bits(single, originals[0])
+    verdict = compare.judge(function_error, allowed, keras_error.relative, equal_bits)
+    lost = compare.loses_finite(single, [exact, *originals])
     return LayerParity(
         layer=place.in_model.call.name if place.in_model.call else place.in_model.name,
         scope=place.probe.scope,
@@ -238,8 +243,9 @@ def _compare(
         function_error=function_error,
         original_error=original_errors[0].relative,
         keras_error=keras_error.relative,
-        verdict=compare.judge(function_error, allowed, keras_error.relative, equal_bits),
+        verdict=Verdict.DIFFERENT if lost else verdict,
         original_ulps=original_errors[0].ulps,
         keras_ulps=keras_error.ulps,
         silent=ruler.silent,
+        cause=_LOST if lost else "",
     )

@@ -29,7 +29,8 @@ class LayerParity:
         in the spacing of float32 numbers at its largest value.
       keras_ulps: the same of the float32 Keras model.
       silent: number of channels that are zero everywhere, in which nothing was compared.
-      cause: why the verdict is degraded; '' where it is not, or nothing is known.
+      cause: why the verdict is degraded, or different in float32 alone; '' where it is neither, or
+        nothing is known.
     """
 
     layer: str

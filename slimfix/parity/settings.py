@@ -62,7 +62,7 @@ def compare_settings(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Setti
             layer: Any = make_operation(record, dtype)
             wanted_by[alike] = layer.get_config()
         wanted = wanted_by[alike]
-        for key, value, actual in _settings(record, wanted, found.get_config()):
+        for key, value, actual in _settings(record, wanted, live_config(found)):
             compared += 1
             if _plain(actual, key) != _plain(value, key):
                 different.append(f"'{name}' {key}: planned {value!r}; saved {actual!r}")
@@ -83,7 +83,7 @@ def _compare_training(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Sett
         if name is None or name == record.name:
             continue
         wanted = {"trainable": True, **record.config}
-        found = flow.layers[name].get_config()
+        found = live_config(flow.layers[name])
         for key in dict.fromkeys([*wanted, *found]):
             if key in _OF_TRAINING or key.endswith((_REGULARIZER, "_constraint")):
                 compared += 1
@@ -103,6 +103,24 @@ def _compare_training(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Sett
         texts = [", ".join(each) or "none" for each in pairs]
         different.append(f"dropouts: planned {texts[0]}; model {texts[1]}")
     return SettingsParity(compared, tuple(different))
+
+
+def live_config(layer: Any) -> dict[str, Any]:
+    """Returns the settings of a layer as Keras uses them.
+
+    Penalties and constraints are those of the weights: one that is set on the layer after it was
+    built is in its configuration, and ignored.
+    """
+    import keras
+
+    config: dict[str, Any] = layer.get_config()
+    for weight in layer.weights:
+        for kind, room in (("regularizer", keras.regularizers), ("constraint", keras.constraints)):
+            key = f"{weight.name}_{kind}"
+            if key in config:
+                used = getattr(weight, kind)
+                config[key] = None if used is None else room.serialize(used)
+    return config
 
 
 def _drop_text(config: Mapping[str, Any]) -> str:

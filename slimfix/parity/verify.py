@@ -132,7 +132,7 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     rows = _with_causes(flow, rows)
     first = next((row for row in rows if row.verdict is Verdict.DIFFERENT), None)
     diagnosis = None
-    if first is not None:
+    if first is not None and not first.cause:  # Else float64 has nothing to explain.
         diagnosis = diagnose_layer(flow, migration, feeds, setup.for_keras(data.inference), first)
     result = ParityResult(
         weights=_weights(setup),

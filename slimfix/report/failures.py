@@ -27,7 +27,8 @@ def _layers(rows: Sequence[LayerParity]) -> Iterator[str]:
     different = [row for row in rows if row.verdict is Verdict.DIFFERENT]
     if different:
         yield f"The first layer that computes another function is {_place(different[0], rows)}."
-        yield f"{len(different)} of {count(len(rows), 'layer')} differ in float64."
+        where = "float32" if all(row.cause for row in different) else "float64"
+        yield f"{len(different)} of {count(len(rows), 'layer')} differ in {where}."
 
 
 def _training(rows: Sequence[LayerParity]) -> Iterator[str]:
@@ -95,8 +96,10 @@ def _weights(parity: ParityResult) -> Iterator[str]:
             f"{len(settings.different)} of {count(settings.compared, 'setting')} read back "
             "from the Keras file are not as planned."
         )
-    if parity.structure.different:
+    wrong = len(parity.structure.different)
+    if wrong:
+        are = "is" if wrong == 1 else "are"
         yield (
-            f"{count(len(parity.structure.different), 'operation')} of the model "
-            "or of the original are not on the other side."
+            f"{count(wrong, 'operation')} of the model or of the original {are} not on the other "
+            "side."
         )

@@ -41,6 +41,7 @@ def _items(parity: ParityResult) -> list[str]:
     items += [
         f"'{row.layer}' ({row.kind}), graph tensor '{row.tensor}': float64 error "
         f"{row.function_error:.1e} relative to its largest value {row.scale:.3g}"
+        + (f"; {row.cause}" if row.cause else "")
         for row in rows
         if row.verdict is Verdict.DIFFERENT
     ]
@@ -62,11 +63,16 @@ def _items(parity: ParityResult) -> list[str]:
 
 
 def _cause(parity: ParityResult, is_ours: bool) -> str:
+    first = parity.first_difference
+    if first is not None and first.cause:
+        return f"'{first.layer}' is {first.cause}."
     differs = parity.unequal
     fitting = parity.diagnosis.fitting if parity.diagnosis else ()
     if parity.diagnosis and fitting and not (is_ours and differs):
         found = "; ".join(trial.hypothesis for trial in fitting)
         return f"at '{parity.diagnosis.layer}': {found}."
+    if differs == parity.structure.different and differs:
+        return "the model was written or changed by hand, by operations that are named above."
     if differs:
         return "weights or settings were lost or changed on the way into the Keras model."
     failed = next((level.level for level in parity.levels if not level.passed), Level.INFERENCE)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimfix.parity.compare import equal_bits, judge, relative_error
+from slimfix.parity.compare import equal_bits, judge, loses_finite, relative_error
 from slimfix.parity.verdicts import Verdict
 
 REFERENCE = np.array([[1.0, -200.0, 3.0], [2.0, 100.0, -4.0]])
@@ -58,6 +58,28 @@ def test_what_cannot_be_measured_is_infinitely_wrong(values, reference):
 )
 def test_verdict(errors, equal_bits, verdict):
     assert judge(*errors, equal_bits) is verdict
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("values", "exact", "original", "lost"),
+    [
+        ([1.0, NAN], [1.0, 2.0], [1.0, 2.0], True),
+        ([1.0, -INF], [1.0, -470.0], [1.0, -470.0], True),
+        ([1.0, INF], [1.0, 1e39], [1.0, INF], False),  # As the original does in float32.
+        ([1.0, INF], [1.0, INF], [1.0, INF], False),
+        ([1.0, 2.5], [1.0, 2.0], [1.0, 2.0], False),
+    ],
+)
+def test_what_is_not_finite_where_the_original_is(values, exact, original, lost):
+    single, rerun = (np.array(each, np.float32) for each in (values, original))
+    assert loses_finite(single, [np.array(exact), rerun]) is lost
+
+
+def test_whole_numbers_are_always_finite():
+    assert not loses_finite(np.array([1, 2]), [np.array([1, 3])])
 
 
 @pytest.mark.parametrize(

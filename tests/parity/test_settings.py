@@ -137,3 +137,19 @@ def test_of_a_model_with_names_of_its_own_what_decides_training_is_compared(
         changed, _ = renamed(rebuilt(good.model, layer, **{key: value}))
         (line,) = compare_settings(changed, good.plan).different
         assert start in line
+
+
+@pytest.mark.parametrize("kind", ["regularizer", "constraint"])
+def test_what_is_set_on_a_layer_after_it_was_built_is_ignored_as_keras_does(
+    good, rebuilt, compare_settings, kind
+):
+    """Keras asks the weight; the layer's own attribute only shows in its configuration."""
+    import keras
+
+    changed = rebuilt(good.model, "digits__conv1")
+    late = keras.regularizers.L2(0.5) if kind == "regularizer" else keras.constraints.NonNeg()
+    setattr(changed.get_layer("digits__conv1"), f"kernel_{kind}", late)
+    assert compare_settings(changed, good.plan).different == ()
+    changed.get_layer("digits__conv1").kernel.__setattr__(kind, late)
+    (line,) = compare_settings(changed, good.plan).different
+    assert line.startswith(f"'digits__conv1' kernel_{kind}: planned ")
