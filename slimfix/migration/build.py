@@ -187,7 +187,13 @@ def layers_by_name(model: Any) -> dict[str, Any]:
     return {layer.name: layer for layer in model.layers}
 
 
+def random_state(layer: Any) -> Any:
+    """Returns the variable that holds the state of a layer's random generator, None without one."""
+    generator = getattr(layer, "seed_generator", None)
+    return None if generator is None else generator.state
+
+
 def random_states(model: Any) -> set[str]:
     """Returns the paths of the variables that hold random generators' states: no weights."""
-    generators = [getattr(layer, "seed_generator", None) for layer in model.layers]
-    return {generator.state.path for generator in generators if generator is not None}
+    states = map(random_state, model.layers)
+    return {state.path for state in states if state is not None}

@@ -76,13 +76,11 @@ class Dataflow:
     """A functional model as calls.
 
     Attributes:
-      model: the keras.Model itself.
       inputs: in the model's order.
       outputs: likewise.
       calls: in an order in which they can run.
     """
 
-    model: Any
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     calls: tuple[Call, ...]
@@ -155,7 +153,7 @@ def read_dataflow(model: Any) -> Dataflow:
     reader = _Reader()
     outputs = reader.read(functional, inputs, "", None)
     calls = _in_turns(reader.calls)
-    return Dataflow(model, tuple(inputs), tuple(outputs), calls)
+    return Dataflow(tuple(inputs), tuple(outputs), calls)
 
 
 def _as_functional(model: Any) -> Any:

@@ -11,11 +11,11 @@ import json
 import math
 import os
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator
 
 from slimfix.errors import UsageError, explain, reason
 from slimfix.numpy_files import UnreadableError, check_members
+from slimfix.parity.without_values import without_values
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
 _MAKERS = ("keras", "builtins")
@@ -121,9 +121,7 @@ def _check_weights(file: Any, size: int) -> None:
 
 def _check_size(config: Any, size: int) -> None:
     """Raises where a model describes more weights than the file has bytes."""
-    # The variables without values wait in the thread for theirs, and go with it.
-    with ThreadPoolExecutor(max_workers=1) as elsewhere:
-        total = elsewhere.submit(_count_described, config).result()
+    total = without_values(_count_described, config)
     if total > size:
         raise UnreadableError(
             f"'{_CONFIG}' describes {total} weights; '{_WEIGHTS}' has {size} bytes"
@@ -134,6 +132,5 @@ def _count_described(config: Any) -> int:
     """Returns how many weights a model describes. Raises what Keras does where it is no model."""
     import keras
 
-    with keras.StatelessScope(initialize_variables=False):  # They have a shape, and no value.
-        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        return sum(math.prod(variable.shape) for variable in model.variables)
+    model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    return sum(math.prod(variable.shape) for variable in model.variables)

@@ -13,6 +13,7 @@ from typing import Any, Callable, Collection, Iterable, Mapping
 import numpy as np
 
 from slimfix.errors import ParityError, SlimfixError, UsageError, explain, reason
+from slimfix.migration.build import random_state
 from slimfix.parity.dataflow import Call, Dataflow, Tensor, calls_behind, takes_training
 from slimfix.parity.float64_layers import in_float64
 
@@ -171,7 +172,7 @@ class Training:
         perform = in_float64(copy) if self.float64 else copy
         if not takes_training(copy):
             return perform
-        drops = getattr(copy, "seed_generator", None) is not None
+        drops = random_state(copy) is not None
         training = not drops and name not in self._in_inference
         return lambda *args, **kwargs: perform(*args, **{**kwargs, "training": training})
 
@@ -183,7 +184,7 @@ class Training:
 def _drop_nothing(layers: Iterable[Any]) -> None:
     """Sets the rates of the dropouts in a nested model to 0: it hands `training` on to them."""
     for layer in layers:
-        if getattr(layer, "seed_generator", None) is not None:
+        if random_state(layer) is not None:
             for name in ("rate", "stddev"):
                 if hasattr(layer, name):
                     setattr(layer, name, 0.0)

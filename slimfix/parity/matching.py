@@ -7,6 +7,7 @@ from typing import Any, Callable, Mapping
 
 import numpy as np
 
+from slimfix.migration.build import random_state
 from slimfix.migration.records import ModelPlan, WeightRecord
 from slimfix.parity.dataflow import Dataflow
 
@@ -91,8 +92,7 @@ def _find(name: str, layer: Any, record: WeightRecord) -> Held | None:
 
 def _list_free(flow: Dataflow, held: Mapping[int, Held]) -> dict[int, tuple[str, int, Any]]:
     """Returns the weights that nobody has yet, by id: layer name, place, weight."""
-    generators = [getattr(each, "seed_generator", None) for each in flow.layers.values()]
-    taken = {*held, *(id(each.state) for each in generators if each is not None)}
+    taken = {*held, *(id(random_state(layer)) for layer in flow.layers.values())}
     return {
         id(weight): (name, index, weight)
         for name, layer in flow.layers.items()

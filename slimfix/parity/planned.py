@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from slimfix.migration.build import build_model, load_weights
 from slimfix.migration.conversion import Migration
 from slimfix.parity.dataflow import Dataflow, read_dataflow
+from slimfix.parity.without_values import without_values
 
 
 def build_plan(migration: Migration) -> Dataflow:
@@ -22,13 +21,9 @@ def describe_plan(migration: Migration) -> Dataflow:
     """Returns the same, but that its weights need have no values."""
     if migration.model is not None:
         return read_dataflow(migration.model)
-    # The variables without values wait in the thread for theirs, and go with it.
-    with ThreadPoolExecutor(max_workers=1) as elsewhere:
-        return elsewhere.submit(_describe, migration).result()
+    flow: Dataflow = without_values(_built, migration)
+    return flow
 
 
-def _describe(migration: Migration) -> Dataflow:
-    import keras
-
-    with keras.StatelessScope(initialize_variables=False):  # They have a shape, and no value.
-        return read_dataflow(build_model(migration.plan, "as_planned"))
+def _built(migration: Migration) -> Dataflow:
+    return read_dataflow(build_model(migration.plan, "as_planned"))

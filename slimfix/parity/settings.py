@@ -9,7 +9,7 @@ from typing import Any, Iterator, Mapping
 
 import numpy as np
 
-from slimfix.migration.build import layer_dtype, make_operation
+from slimfix.migration.build import layer_dtype, make_operation, random_state
 from slimfix.migration.records import LayerRecord, ModelPlan
 from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.matching import Matches
@@ -95,7 +95,7 @@ def _compare_training(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Sett
     found_drops = [
         call.operation.get_config()
         for call in flow.calls
-        if getattr(call.operation, "seed_generator", None) is not None
+        if random_state(call.operation) is not None
     ]
     pairs = [sorted(map(_drop_text, drops)) for drops in (wanted_drops, found_drops)]
     compared += len(pairs[0])

@@ -1,8 +1,8 @@
 """Sets two models in normal form beside each other, from their inputs to their outputs.
 
-Equal numbers of values are equal computations. Where a
-part of a model is written in another way, only values can tell: then both sides have to give the
-same, and each step that is not linear has to be on both.
+Equal numbers of values are equal computations. Where a part of a model is written in another way,
+only values can tell: then both sides have to give the same, and each step that is neither linear
+nor smooth has to be on both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 from typing import Callable, Hashable, Iterator, Mapping
 
 from slimfix.parity.structure.kinds import is_stateful
-from slimfix.parity.structure.numbering import Place, core, number_all, read_key, step_key
+from slimfix.parity.structure.numbering import Place, core, number_all, read_key
 from slimfix.parity.structure.part import (
     LACKING,
     NOT_THERE,
@@ -93,14 +93,7 @@ class _Side:
         Args:
           same: the plan's number by place, of values that were seen to be the same.
         """
-        known: dict[Place, int] = {}
-        for step in self._found.steps:
-            key = step_key(step, known)
-            for index in range(len(step.shapes)):
-                place = (id(step), index)
-                number = self._numbers.setdefault((key, index), len(self._numbers))
-                known[place] = same.get(place, number)
-        self._known = known
+        self._known = number_all(self._found.steps, self._numbers, same)
 
     def _open(self) -> list[Step]:
         """The model's steps that the plan does not have."""

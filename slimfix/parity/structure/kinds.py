@@ -12,6 +12,8 @@ _ACTIVATIONS = ("sigmoid", "tanh", "softplus", "silu", "gelu", "exponential", "e
 _PIECEWISE = ("relu", "elu", "selu", "hard_sigmoid", "hard_silu", "abs", "sign", "floor", "ceil")
 _ELEMENTWISE = {*_ACTIVATIONS, *_PIECEWISE, "cast", "negative", "square", "sqrt", "rsqrt"}
 _OF_TWO = ("add", "subtract", "multiply", "divide", "true_divide", "maximum", "minimum")
+# Whose two inputs may change places.
+COMMUTATIVE = ("add", "multiply", "maximum", "minimum")
 
 _LINEAR = {
     *("Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv1D", "DepthwiseConv2D"),

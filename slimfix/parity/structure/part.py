@@ -96,6 +96,7 @@ def steps_behind(
 
 
 def differ(step: Step, planned: Step) -> str:
+    """Says how a step is another than the planned one."""
     if step.kind != planned.kind:
         return f"{step.kind} in place of {planned.kind} ({planned})"
     return f"{step.kind} {_short(step.settings)}; planned {_short(planned.settings)}"
@@ -107,4 +108,5 @@ def _short(settings: Hashable) -> str:
 
 
 def list_steps(steps: Sequence[Step]) -> str:
+    """Returns the calls that steps are of, each once."""
     return " and ".join(dict.fromkeys(map(str, reversed(steps))))

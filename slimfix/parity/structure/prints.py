@@ -8,12 +8,11 @@ import numpy as np
 
 from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.keras_side import Inference, Playback
+from slimfix.parity.structure.numbering import Place
 from slimfix.parity.structure.steps import NormalForm
 
 # Two programs of one function are nearer in float64, and other functions farther.
 _SAME = 1e-7
-
-Place = tuple[int, int]  # Id of a step, index of its result.
 
 
 def take_prints(
@@ -44,7 +43,7 @@ def _features(
 
 
 def _describe(value: np.ndarray) -> np.ndarray | None:
-    """Returns float64 [6] that no order of the elements changes; None where there is no number."""
+    """Returns float64 [7] that no order of the elements changes; None where there is no number."""
     if not value.size or value.dtype.kind not in "fiub":
         return None
     flat = value.astype(np.float64).ravel()

@@ -7,7 +7,9 @@ from typing import Any, Callable, Hashable, Sequence
 
 import numpy as np
 
+from slimfix.migration.build import random_state
 from slimfix.parity.dataflow import Call, Tensor
+from slimfix.parity.structure.kinds import COMMUTATIVE
 from slimfix.parity.structure.plain import (
     operation_settings,
     pinned,
@@ -40,7 +42,7 @@ def as_it_is(writer: Writer, call: Call, reads: Sequence[Value]) -> list[Value]:
         if key not in _IDLE and not key.endswith(_IDLE_ENDS) and value is not None
     }
     settings = (*sorted(config.items()), writer.weights(operation), pinned(call))
-    is_random = getattr(operation, "seed_generator", None) is not None
+    is_random = random_state(operation) is not None
     results = writer.step(call, call.kind, settings, reads, is_random=is_random)
     function = getattr(operation, "activation", None)
     if function is None or len(results) != 1:
@@ -157,17 +159,14 @@ def _of_two(writer: Writer, call: Call, reads: Sequence[Value]) -> list[Value]:
     first = isinstance(arguments[0], Tensor)
     constant = plain_number(arguments[1] if first else arguments[0])
     keeps_shape = call.outputs[0].shape == reads[0].shape
-    if keeps_shape and constant == _IDLE_CONSTANT.get(kind) and (first or kind in _COMMUTE):
+    if keeps_shape and constant == _IDLE_CONSTANT.get(kind) and (first or kind in COMMUTATIVE):
         return [*reads]
     if kind == "maximum" and constant == 0.0:
         kind, settings = relu()
         return writer.step(call, kind, settings, reads)
-    if not first and kind not in _COMMUTE:
+    if not first and kind not in COMMUTATIVE:
         return writer.step(call, kind, ("constant first", constant), reads)
     return writer.step(call, kind, constant, reads)
-
-
-_COMMUTE = ("add", "multiply", "maximum", "minimum")
 
 
 def _clipped(writer: Writer, call: Call, reads: Sequence[Value]) -> list[Value]:

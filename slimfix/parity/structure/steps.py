@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Hashable, Mapping, Sequence
 
+from slimfix.migration.build import random_state
 from slimfix.parity.dataflow import Call
 from slimfix.parity.structure.plain import plain_activation
 
@@ -106,12 +107,11 @@ class Writer:
 
     def weights(self, layer: Any) -> tuple[tuple[str, Hashable], ...]:
         """Returns by name what each weight of a layer holds."""
-        generator = getattr(layer, "seed_generator", None)
-        states = [generator.state] if generator is not None else []
+        state = random_state(layer)
         return tuple(
             (weight.name, self._variables.get(id(weight), id(weight)))
             for weight in layer.weights
-            if all(weight is not state for state in states)
+            if weight is not state
         )
 
     def activation(self, call: Call, function: Any, value: Value) -> Value:
