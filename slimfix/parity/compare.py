@@ -12,6 +12,8 @@ from slimfix.parity.verdicts import Verdict
 # Two programs of one function, both in float64, differ by rounding: 1e-16 a step, some 1e-13 after
 # a deep network. A wrong epsilon, statistic or padding is far above. The line lies between.
 SAME_FUNCTION = 1e-9
+# What lies below needs no measure of what rounding does there.
+SURELY_ROUNDING = 1e-12
 
 # Rounding is random: the error of an equally good program varies by a few times from run to run.
 FEW_TIMES = 4.0
@@ -20,7 +22,8 @@ ROUNDING_FLOOR = 8 * float(np.finfo(np.float32).eps)
 
 # A recording by another TensorFlow rounds in another order; a wrong one is off by far more.
 _RECORDING_FACTOR = 16.0
-# Two runs in float64 that round otherwise drift apart by a few times what one is off.
+# Two programs that round otherwise drift apart by some times what one of them moves by where its
+# inputs and weights are moved in the last place: each of their steps rounds, too.
 _AMPLIFIED = 64.0
 
 # A channel that is nearly silent has the rounding of the louder ones that cancelled out in it.
@@ -153,11 +156,24 @@ def noise_limit(own: float) -> float:
     Args:
       own: what became of a change of the first weights in the last place.
     """
-    return max(SAME_FUNCTION, _AMPLIFIED * own)
+    return max(SAME_FUNCTION, rounding_limit(own))
+
+
+def rounding_limit(own: float) -> float:
+    """Returns how far two programs of one function may be apart.
+
+    Args:
+      own: what becomes, in one of them, of a change of inputs and weights in the last place.
+    """
+    return _AMPLIFIED * own
 
 
 def judge(
-    function_error: float, original_error: float, keras_error: float, equal_bits: bool
+    function_error: float,
+    original_error: float,
+    keras_error: float,
+    equal_bits: bool,
+    limit: float = SAME_FUNCTION,
 ) -> Verdict:
     """Returns the verdict on one tensor.
 
@@ -166,11 +182,17 @@ def judge(
       original_error: float32 original against float64.
       keras_error: float32 model against float64.
       equal_bits: the two float32 values are equal to the bit.
+      limit: of function_error.
     """
-    if not function_error <= SAME_FUNCTION:
+    if not function_error <= limit:
         return Verdict.DIFFERENT
     if equal_bits:
         return Verdict.IDENTICAL
+    return judge_float32(original_error, keras_error)
+
+
+def judge_float32(original_error: float, keras_error: float) -> Verdict:
+    """Returns the verdict on a tensor that is the same function, as of `judge`."""
     if keras_error <= FEW_TIMES * max(original_error, ROUNDING_FLOOR):
         return Verdict.EQUIVALENT
     return Verdict.DEGRADED

@@ -17,6 +17,7 @@ from slimfix.migration.function import Function
 from slimfix.parity import compare
 from slimfix.parity.dataflow import Dataflow, Tensor
 from slimfix.parity.keras_side import Inference, Playback, Training
+from slimfix.parity.rounding import judge_by_rounding
 from slimfix.parity.rows import LayerParity
 from slimfix.parity.verdicts import Verdict
 from slimfix.progress import show_progress
@@ -115,7 +116,7 @@ def compare_layers(
     label = "layers in training mode" if training else "layers"
     for window in show_progress(windows, label, progress, noun="windows"):
         compare_window(window, next(exact_run), next(rerun_run))
-    return rows, wrong
+    return judge_by_rounding(rows, migration, feeds, training), wrong
 
 
 def _find_places(
@@ -231,7 +232,8 @@ def _compare(
     keras_error = ruler.measure(single)
     allowed = max(error.relative for error in original_errors)
     equal_bits = compare.equal_bits(single, originals[0])
-    verdict = compare.judge(function_error, allowed, keras_error.relative, equal_bits)
+    limit = compare.SURELY_ROUNDING  # Beyond it, what rounding does there is measured.
+    verdict = compare.judge(function_error, allowed, keras_error.relative, equal_bits, limit)
     lost = compare.loses_finite(single, [exact, *originals])
     return LayerParity(
         layer=place.in_model.call.name if place.in_model.call else place.in_model.name,
