@@ -42,7 +42,12 @@ class Data:
     batches: Sequence[_Arrays]
 
 
-def choose_data(migration: Migration, data: Any, recording: Recording | None) -> Data:
+def choose_data(
+    migration: Migration,
+    data: Any,
+    recording: Recording | None,
+    drawn: Sequence[InputSpec] | None = None,
+) -> Data:
     """Returns the inputs of a proof.
 
     Args:
@@ -52,19 +57,21 @@ def choose_data(migration: Migration, data: Any, recording: Recording | None) ->
         the Keras inputs; arrays of other names, such as labels, are left out. So are, from level L2
         on, batches of fewer or more samples than the first.
       recording: its inputs are taken, and `data` is None.
+      drawn: the inputs, with the sizes that may be drawn; None for those of the graph.
     Raises: UsageError: the inputs are not such as the network takes, or cannot be drawn.
     """
     specs = read_specs(migration.view, migration.signature.inputs)
+    drawn = drawn or specs
     if recording is not None:
         if data is not None:
             raise UsageError("data and recording are two sets of inputs; give one")
         check_recording(recording, specs, migration.function.switches)
         recorded = {spec.tensor: recording.inputs[spec.tensor] for spec in specs}
         trains = recording.training or recording.gradients
-        return Data(recorded, [recorded] if trains else _draw_batches(migration, specs))
+        return Data(recorded, [recorded] if trains else _draw_batches(migration, drawn))
     if data is None:
-        drawn = _draw(migration, specs, _count_samples(specs), _SEED)
-        return Data(drawn, _draw_batches(migration, specs))
+        inference = _draw(migration, drawn, _count_samples(drawn), _SEED)
+        return Data(inference, _draw_batches(migration, drawn))
     with naming(os.fspath(data) if isinstance(data, (str, os.PathLike)) else None, "Data"):
         return _given(migration, specs, data)
 

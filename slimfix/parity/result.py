@@ -7,6 +7,7 @@ from typing import Iterable, Mapping, Sequence
 
 from slimfix.parity.rows import (
     Diagnosis,
+    DomainParity,
     LayerParity,
     SettingsParity,
     StatisticParity,
@@ -76,6 +77,7 @@ class ParityResult:
       unmatched: tensors of the original that the model has no layer of that name for; what they
         pass on is compared all the same.
       diagnosis: what explains the first difference; None where there is none.
+      domain: level L1, the outputs on inputs of other kinds; None where some layer is different.
     """
 
     weights: WeightsParity
@@ -93,6 +95,7 @@ class ParityResult:
     trajectory: TrajectoryParity | None = None
     unmatched: tuple[str, ...] = ()
     diagnosis: Diagnosis | None = None
+    domain: DomainParity | None = None
 
     @property
     def levels(self) -> tuple[LevelParity, ...]:
@@ -107,9 +110,11 @@ class ParityResult:
 
     @property
     def first_difference(self) -> LayerParity | None:
-        """The first row that is different: of the layers in data-flow order, then in training
-        mode, then of the gradients."""
-        rows = (*self.layers, *(self.training or ()), *(self.gradients or ()))
+        """The first row that is different: of the layers in data-flow order, then on inputs of
+        other kinds, then in training mode, then of the gradients."""
+        beyond = [each.layer for each in (self.domain.different if self.domain else ())]
+        trained = [*(self.training or ()), *(self.gradients or ())]
+        rows = [*self.layers, *filter(None, beyond), *trained]
         return next((row for row in rows if row.verdict is Verdict.DIFFERENT), None)
 
     @property
@@ -132,7 +137,10 @@ def _levels(result: ParityResult) -> Iterable[LevelParity]:
         0.0,
         Verdict.DIFFERENT if any(each.different for each in compared) else Verdict.IDENTICAL,
     )
-    yield _of_rows(Level.INFERENCE, "layers", result.layers)
+    layers = _of_rows(Level.INFERENCE, "layers", result.layers)
+    variants = result.domain.variants if result.domain else ()
+    beyond = [each.verdict for each in variants if each.verdict is not Verdict.EQUIVALENT]
+    yield dataclasses.replace(layers, verdict=Verdict.worst([layers.verdict, *beyond]))
     if result.training is not None:
         moved = [each for each in result.statistics if each.function_error is not None]
         layers = _of_rows(Level.TRAINING, "", result.training)

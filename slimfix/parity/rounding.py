@@ -60,6 +60,8 @@ def _within_float64(row: LayerParity, moved: Mapping[str, float]) -> LayerParity
 
 
 def _within_float32(row: LayerParity, moved: Mapping[str, float]) -> LayerParity:
+    if not np.isfinite(row.keras_error):
+        return row  # Whole numbers, that tell little from nothing; or infinity in the original.
     own = max(moved[row.tensor], row.original_error, compare.ROUNDING_FLOOR)
     if row.keras_error <= compare.rounding_limit(own):
         return row

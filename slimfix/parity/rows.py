@@ -88,6 +88,43 @@ class StructureParity(Comparison):
 
 
 @dataclasses.dataclass(frozen=True)
+class VariantParity:
+    """How the outputs were on inputs of another kind than those that were looked at layer by layer.
+
+    Attributes:
+      shapes: of the inputs, with the batch first, by tensor name.
+      ranges: of their values, in the same order, e.g. '0 to 255'.
+      verdict: Verdict.
+      cause: why it is different; '' where it is not, or where `layer` says it.
+      layer: the first layer that is different; None where none is, or was looked at.
+    """
+
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+    ranges: tuple[str, ...]
+    verdict: Verdict
+    cause: str = ""
+    layer: LayerParity | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DomainParity:
+    """Where a model was tried.
+
+    Attributes:
+      variants: first the inputs on which every layer was compared, then the other kinds.
+      seed: of what was drawn for those.
+    """
+
+    variants: tuple[VariantParity, ...]
+    seed: int
+
+    @property
+    def different(self) -> tuple[VariantParity, ...]:
+        """Those on which the model gives something else."""
+        return tuple(each for each in self.variants if each.verdict is Verdict.DIFFERENT)
+
+
+@dataclasses.dataclass(frozen=True)
 class Spread:
     """The values of one statistic, in short.
 

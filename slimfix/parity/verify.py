@@ -6,7 +6,7 @@ import dataclasses
 import os
 import platform
 import random
-from typing import Any, Collection, Sequence
+from typing import Any, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -14,12 +14,14 @@ import slimfix
 from slimfix.errors import UsageError, explain, naming
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
+from slimfix.parity.copies import compare_copies
 from slimfix.parity.data import Data, choose_course, choose_data, draw_cotangents
 from slimfix.parity.dataflow import Dataflow, read_dataflow
 from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, rounding_cause
+from slimfix.parity.domain.compare import compare_domain
 from slimfix.parity.gradients import compare_gradients
 from slimfix.parity.keras_file import load_keras_file
-from slimfix.parity.keras_inputs import check_signature
+from slimfix.parity.keras_inputs import check_signature, read_specs_of_both
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.matching import match_weights
 from slimfix.parity.recorded import (
@@ -31,7 +33,7 @@ from slimfix.parity.recorded import (
 )
 from slimfix.parity.replica import check_backend
 from slimfix.parity.result import ParityResult
-from slimfix.parity.rows import LayerParity, WeightsParity
+from slimfix.parity.rows import LayerParity, SettingsParity, WeightsParity
 from slimfix.parity.settings import compare_settings
 from slimfix.parity.setup import Setup
 from slimfix.parity.statistics import describe_statistics
@@ -112,7 +114,8 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     flow = read_dataflow(model)
     check_signature(flow, migration)
     recording = request.recording
-    data = choose_data(migration, request.data, recording)
+    specs = read_specs_of_both(flow, migration)
+    data = choose_data(migration, request.data, recording, specs)
     check_known(migration, recording)
     setup = Setup(flow, migration, match_weights(flow, migration.plan, migration.read))
     _check_comparable(setup, request)
@@ -134,11 +137,15 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     diagnosis = None
     if first is not None and not first.cause:  # Else float64 has nothing to explain.
         diagnosis = diagnose_layer(flow, migration, feeds, setup.for_keras(data.inference), first)
+    domain = None
+    if first is None:
+        domain = compare_domain(setup, model, data.inference, rows, request.progress)
     result = ParityResult(
         weights=_weights(setup),
-        settings=compare_settings(flow, migration.plan, setup.matches),
+        settings=_settings(setup, data.inference),
         structure=compare_structure(setup, data.inference),
         layers=tuple(rows),
+        domain=domain,
         outputs=migration.signature.outputs,
         reference=describe_reference(recording, request.data, {*BASIC, *request.levels}),
         inputs_sha256=checksum(data.inference),
@@ -196,6 +203,12 @@ def _weights(setup: Setup) -> WeightsParity:
         return found
     origins = diagnose_weights(setup.flow, setup.migration)
     return compare_weights(setup.matches, setup.migration.read, origins)
+
+
+def _settings(setup: Setup, inputs: Mapping[str, np.ndarray]) -> SettingsParity:
+    planned = compare_settings(setup.flow, setup.migration.plan, setup.matches)
+    copied = compare_copies(setup.flow, setup.for_keras(inputs))
+    return SettingsParity(planned.compared, (*planned.different, *copied))
 
 
 def _with_causes(flow: Dataflow, rows: Sequence[LayerParity]) -> list[LayerParity]:

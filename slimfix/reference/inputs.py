@@ -125,12 +125,12 @@ def _draw(
         each = (shape[0],) + (1,) * (len(shape) - 1)
         scales, offsets = (np.resize(v, shape[0]).reshape(each) for v in (_SCALES, _OFFSETS))
         values = ((generator.normal(size=shape) + offsets) * scales).astype(dtype)
-        return _within(generator, values, find_bounds(view, spec.tensor))
+        return within(generator, values, find_bounds(view, spec.tensor))
     if dtype == np.bool_:
         return generator.integers(0, 2, shape).astype(dtype)
     if np.issubdtype(dtype, np.integer):
-        count = 256 if dtype == np.uint8 else _count_ids(view, spec.tensor)
-        low, high = _id_range(count, dtype, find_bounds(view, spec.tensor))
+        count = 256 if dtype == np.uint8 else count_ids(view, spec.tensor)
+        low, high = id_range(count, dtype, find_bounds(view, spec.tensor))
         return generator.integers(low, high, shape).astype(dtype)
     raise UsageError(
         explain(
@@ -142,7 +142,7 @@ def _draw(
     )
 
 
-def _within(generator: np.random.Generator, values: np.ndarray, bounds: Bounds) -> np.ndarray:
+def within(generator: np.random.Generator, values: np.ndarray, bounds: Bounds) -> np.ndarray:
     """Returns values of the same shape and dtype within bounds: the same where there are none."""
     low, high = bounds.lowest(values.dtype), bounds.highest(values.dtype)
     if not low <= high or bounds == Bounds():
@@ -154,7 +154,7 @@ def _within(generator: np.random.Generator, values: np.ndarray, bounds: Bounds) 
     return np.clip(moved.astype(values.dtype), values.dtype.type(low), values.dtype.type(high))
 
 
-def _id_range(count: int, dtype: np.dtype, bounds: Bounds) -> tuple[int, int]:
+def id_range(count: int, dtype: np.dtype, bounds: Bounds) -> tuple[int, int]:
     """Returns the lowest integer to draw, and the one after the highest."""
     low, high = bounds.lowest(dtype), bounds.highest(dtype)
     first = math.ceil(low) if math.isfinite(low) else 0
@@ -162,7 +162,7 @@ def _id_range(count: int, dtype: np.dtype, bounds: Bounds) -> tuple[int, int]:
     return (first, last) if first < last else (0, count)
 
 
-def _count_ids(view: GraphView, tensor: str) -> int:
+def count_ids(view: GraphView, tensor: str) -> int:
     """Returns the number of rows of the smallest table that a tensor's integers look up."""
     start = names.split_tensor_name(tensor)[0]
     below = view.descendants([start], control=False, stop=lambda node: node.op in _LOOKUPS)

@@ -10,6 +10,7 @@ from slimfix.parity.rows import LayerParity
 from slimfix.report.groups import fate_word, group_notes, group_variables
 from slimfix.report.json_rows import (
     diagnosis_json,
+    domain_json,
     layer_json,
     level_json,
     statistic_json,
@@ -88,6 +89,7 @@ def _document(result: MigrationResult) -> dict[str, Any]:
             "description": parity.reference.description,
             "recorded_tensors": parity.reference.recorded_tensors,
         },
+        "domain": None if parity.domain is None else domain_json(parity.domain),
         "data": {"inputs_sha256": parity.inputs_sha256, "samples": parity.samples},
         "notes": [
             {"note": group.note, "scopes": list(group.scopes)}

@@ -6,8 +6,9 @@ from typing import Iterator, Sequence
 
 from slimfix.errors import count
 from slimfix.parity.result import ParityResult
-from slimfix.parity.rows import LayerParity, StatisticParity, TrajectoryParity
+from slimfix.parity.rows import DomainParity, LayerParity, StatisticParity, TrajectoryParity
 from slimfix.parity.verdicts import Verdict
+from slimfix.report.domain import describe_variant
 from slimfix.report.formats import format_error
 
 
@@ -15,6 +16,7 @@ def describe_failures(parity: ParityResult) -> list[str]:
     """Returns a sentence or two for each level that failed, L0 last; [] where none did."""
     return [
         *_layers(parity.layers),
+        *_variants(parity.domain),
         *_training(parity.training or ()),
         *_statistics(parity.statistics),
         *_gradients(parity.gradients or ()),
@@ -29,6 +31,19 @@ def _layers(rows: Sequence[LayerParity]) -> Iterator[str]:
         yield f"The first layer that computes another function is {_place(different[0], rows)}."
         where = "float32" if all(row.cause for row in different) else "float64"
         yield f"{len(different)} of {count(len(rows), 'layer')} differ in {where}."
+
+
+def _variants(domain: DomainParity | None) -> Iterator[str]:
+    for each in domain.different[:1] if domain else ():
+        where = f"On {describe_variant(each)}"
+        if each.layer is None:
+            yield f"{where}: {each.cause}."
+            continue
+        yield (
+            f"{where} the model computes another function, on other inputs the same. The first "
+            f"layer that differs there is '{each.layer.layer}' ({each.layer.kind}), tensor "
+            f"'{each.layer.tensor}': float64 error {format_error(each.layer.function_error)}."
+        )
 
 
 def _training(rows: Sequence[LayerParity]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from slimfix.parity.result import LevelParity
 from slimfix.parity.rows import (
     Diagnosis,
+    DomainParity,
     LayerParity,
     Spread,
     StatisticParity,
@@ -33,6 +34,25 @@ def layer_json(row: LayerParity) -> dict[str, Any]:
         "silent": int(row.silent),
         "verdict": row.verdict.value,
         "cause": row.cause,
+    }
+
+
+def domain_json(domain: DomainParity) -> dict[str, Any]:
+    """Returns where a model was tried."""
+    return {
+        "seed": int(domain.seed),
+        "variants": [
+            {
+                "inputs": [
+                    {"tensor": tensor, "shape": [int(size) for size in shape], "values": values}
+                    for (tensor, shape), values in zip(each.shapes, each.ranges)
+                ],
+                "verdict": each.verdict.value,
+                "cause": each.cause,
+                "first_difference": None if each.layer is None else layer_json(each.layer),
+            }
+            for each in domain.variants
+        ],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slimfix.errors import ParityError, explain
 from slimfix.parity import Level, ParityResult, Verdict
+from slimfix.report.domain import describe_variant
 from slimfix.report.result import MigrationResult
 from slimfix.report.summary import describe_verdict
 
@@ -36,7 +37,9 @@ def parity_error(headline: str, result: MigrationResult, is_ours: bool) -> Parit
 
 
 def _items(parity: ParityResult) -> list[str]:
-    rows = (*parity.layers, *(parity.training or ()), *(parity.gradients or ()))
+    beyond = parity.domain.different if parity.domain else ()
+    inside = [each.layer for each in beyond if each.layer is not None]
+    rows = (*parity.layers, *inside, *(parity.training or ()), *(parity.gradients or ()))
     items = [*parity.unequal]
     items += [
         f"'{row.layer}' ({row.kind}), graph tensor '{row.tensor}': float64 error "
@@ -66,6 +69,9 @@ def _cause(parity: ParityResult, is_ours: bool) -> str:
     first = parity.first_difference
     if first is not None and first.cause:
         return f"'{first.layer}' is {first.cause}."
+    if parity.domain and parity.domain.different:
+        where = "; ".join(describe_variant(each) for each in parity.domain.different)
+        return f"it is the same for other inputs, and another for such as {where}."
     differs = parity.unequal
     fitting = parity.diagnosis.fitting if parity.diagnosis else ()
     if parity.diagnosis and fitting and not (is_ours and differs):

@@ -7,6 +7,7 @@ from typing import Iterator
 from slimfix.errors import count
 from slimfix.parity.result import LevelParity, ParityResult
 from slimfix.parity.verdicts import Level, Verdict
+from slimfix.report.domain import describe_domain
 from slimfix.report.failures import describe_failures
 from slimfix.report.groups import group_reasons, group_variables
 from slimfix.report.levels import TITLES, format_compared
@@ -40,6 +41,9 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
         if level in ran and ran[level].passed:
             sentences.append(_beyond_inference(ran[level]))
     sentences += _reasons(parity)
+    domain = describe_domain(parity.domain)
+    if domain and parity.passed:
+        sentences.append(f"Compared: {domain}. What it does on inputs of other kinds is not known.")
     lost = group_variables(result.variables).lost
     if lost:
         sentences.append(f"{count(len(lost), 'variable')} of the checkpoint unaccounted for.")

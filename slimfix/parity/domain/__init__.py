@@ -1,0 +1,1 @@
+"""Where a model is tried beyond the inputs that are looked at layer by layer."""

@@ -1,0 +1,64 @@
+"""Runs the very model that was handed in, as its user will: called, and compiled."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from slimfix.errors import ParityError, explain, reason
+from slimfix.parity.dataflow import Dataflow
+
+
+class LiveModel:
+    """A Keras model, as it was built or loaded, in inference mode. Its weights stay as they are."""
+
+    def __init__(self, model: Any, flow: Dataflow):
+        """Takes a functional or Sequential keras.Model, and its dataflow."""
+        import tensorflow as tf
+
+        self._model, self._flow = model, flow
+        signature = [tf.TensorSpec(each.shape, each.dtype) for each in flow.inputs]
+        self._compiled = tf.function(self._call, input_signature=signature)
+
+    def _call(self, *values: Any) -> list[Any]:
+        import keras
+
+        given = keras.tree.pack_sequence_as(self._model.input, list(values))
+        found: list[Any] = keras.tree.flatten(self._model(given, training=False))
+        return found
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> list[list[np.ndarray]]:
+        """Returns the outputs, as they are when the model is called, and when it is compiled.
+
+        Args:
+          inputs: value by Keras input name.
+        Raises: ParityError: it does not take them.
+        """
+        import keras
+
+        kept = [(each, _array(each)) for each in self._model.non_trainable_variables]
+        values = [
+            keras.ops.convert_to_tensor(inputs[each.name], dtype=each.dtype)
+            for each in self._flow.inputs
+        ]
+        try:
+            return [_arrays(way(*values)) for way in (self._call, self._compiled)]
+        except Exception as error:  # Keras has many kinds for what a layer does not take.
+            shapes = ", ".join(f"{list(value.shape)} {value.dtype.name}" for value in values)
+            raise ParityError(
+                explain(f"The model cannot run on {shapes}", [reason(error)])
+            ) from error
+        finally:
+            for variable, value in kept:  # A layer may move its statistics in inference, too.
+                variable.assign(value)
+
+
+def _arrays(values: Sequence[Any]) -> list[np.ndarray]:
+    return [_array(value) for value in values]
+
+
+def _array(value: Any) -> np.ndarray:
+    import keras
+
+    return np.array(keras.ops.convert_to_numpy(value))
