@@ -63,12 +63,11 @@ def build_model(plan: ModelPlan, name: str) -> Any:
         for record in plan.inputs
     }
     inputs = [tensors[record.tensor] for record in plan.inputs]
-    dtype = layer_dtype(plan)
     layers: dict[str, Any] = {}
     for record in plan.layers:
         operation = layers.get(record.name)
         if operation is None:
-            operation = layers[record.name] = make_operation(record, dtype)
+            operation = layers[record.name] = make_operation(record)
         sources = [tensors[tensor] for tensor in record.inputs]
         made = _called(operation, sources, record)
         results = made if isinstance(made, (list, tuple)) else [made]
@@ -81,13 +80,6 @@ def build_model(plan: ModelPlan, name: str) -> Any:
     single_input = inputs[0] if len(inputs) == 1 else inputs
     single_output = outputs[0] if len(outputs) == 1 else outputs
     return keras.Model(single_input, single_output, name=name)
-
-
-def layer_dtype(plan: ModelPlan) -> str:
-    """Returns what the layers compute in: float64 if the network's inputs or variables do."""
-    found = {record.dtype for record in plan.inputs}
-    found.update(weight.dtype for record in plan.layers for weight in record.weights)
-    return "float64" if "float64" in found else "float32"
 
 
 def _called(operation: Callable[..., Any], sources: list[Any], record: LayerRecord) -> Any:
@@ -127,7 +119,7 @@ def _of_a_converter(record: LayerRecord, fault: str) -> MigrationError:
     )
 
 
-def make_operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
+def make_operation(record: LayerRecord) -> Callable[..., Any]:
     """Returns a Keras layer, or a Keras operation whose free parameters are its tensors."""
     import keras
 
@@ -137,7 +129,7 @@ def make_operation(record: LayerRecord, dtype: str) -> Callable[..., Any]:
         raise _of_a_converter(record, f"Keras has no '{record.target}'")
     config = {key: value for key, value in record.config.items() if value is not None}
     if room != "ops":
-        return target(**config, name=record.name, dtype=dtype)
+        return target(**config, name=record.name, dtype=record.dtype)
     free = [
         parameter for parameter in inspect.signature(target).parameters if parameter not in config
     ]

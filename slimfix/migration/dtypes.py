@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 from slimfix.dtypes import BOOL
 from slimfix.graphdef.view import Node
+from slimfix.migration.records import WeightRecord
 
 FLOAT32 = 1  # tensorflow/core/framework/types.proto
 FLOAT64 = 2
@@ -22,6 +25,18 @@ NAMES = {
     17: "uint16",
     BOOL: "bool",
 }
+
+
+# They give float32 whatever they take.
+_FLOAT32_RESULTS = ("ResizeArea", "ResizeBicubic", "ResizeBilinear")
+_KEYS = ("T", "Tparams", "dtype")
+
+
+def layer_dtype(node: Node, weights: Sequence[WeightRecord]) -> str:
+    """Returns what the Keras layer of a node computes in: float64 if the node does."""
+    found = {node.attr(key) for key in _KEYS} if node.op not in _FLOAT32_RESULTS else set()
+    is_double = FLOAT64 in found or any(weight.dtype == "float64" for weight in weights)
+    return "float64" if is_double else "float32"
 
 
 def is_float(node: Node, key: str = "T") -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from slimfix import names
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.view import Node
+from slimfix.migration.dtypes import layer_dtype
 from slimfix.migration.function import Function, Shape
 from slimfix.migration.records import LayerRecord, WeightRecord
 from slimfix.migration.regularizers import Penalty
@@ -121,6 +122,7 @@ class Planner:
             outputs=tuple(names.join_tensor_name(node.name, i) for i in range(output_count)),
             weights=tuple(weights),
             notes=(*notes, *frozen_notes),
+            dtype=layer_dtype(node, weights),
         )
 
     def step(

@@ -47,6 +47,7 @@ class LayerRecord:
       outputs: tensor names of the results: several where the operation returns a list.
       weights: empty for operations.
       notes: where training will differ from the slim layer, and why.
+      dtype: what a layer computes in, 'float32' or 'float64'; operations take their tensors'.
       is_step: one of several operations that together do what one node does: its outputs are no
         tensors of the graph.
     """
@@ -60,6 +61,7 @@ class LayerRecord:
     weights: tuple[WeightRecord, ...] = ()
     notes: tuple[str, ...] = ()
     is_step: bool = False
+    dtype: str = "float32"
 
     @property
     def takes_list(self) -> bool:
@@ -104,7 +106,7 @@ def find_faults(record: Any) -> list[str]:
     """Returns a line for each part of a LayerRecord that is of another type than it is to be."""
     if not isinstance(record, LayerRecord):
         return [f"a {type(record).__name__}; want a LayerRecord or None"]
-    wanted = {"name": str, "scope": str, "target": str, "config": Mapping}
+    wanted = {"name": str, "scope": str, "target": str, "config": Mapping, "dtype": str}
     listed = {"inputs": str, "outputs": str, "weights": WeightRecord, "notes": str}
     wrong = [
         f"{name}: {getattr(record, name)!r}; want a {kind.__name__}"

@@ -142,6 +142,11 @@ def loses_finite(values: np.ndarray, others: Sequence[np.ndarray]) -> bool:
     return bool(np.any(finite & ~np.isfinite(values)))
 
 
+def rounding_floor(dtype: np.dtype) -> float:
+    """Returns below what the error of a tensor of some dtype in the original says nothing."""
+    return SURELY_ROUNDING if dtype == np.float64 else ROUNDING_FLOOR
+
+
 def recorded_limit(own: float) -> float:
     """Returns how far a recording may be off, where the original is off by `own` now.
 
@@ -174,6 +179,7 @@ def judge(
     keras_error: float,
     equal_bits: bool,
     limit: float = SAME_FUNCTION,
+    floor: float = ROUNDING_FLOOR,
 ) -> Verdict:
     """Returns the verdict on one tensor.
 
@@ -183,16 +189,19 @@ def judge(
       keras_error: float32 model against float64.
       equal_bits: the two float32 values are equal to the bit.
       limit: of function_error.
+      floor: what the original's error counts for at least; see `rounding_floor`.
     """
     if not function_error <= limit:
         return Verdict.DIFFERENT
     if equal_bits:
         return Verdict.IDENTICAL
-    return judge_float32(original_error, keras_error)
+    return judge_float32(original_error, keras_error, floor)
 
 
-def judge_float32(original_error: float, keras_error: float) -> Verdict:
+def judge_float32(
+    original_error: float, keras_error: float, floor: float = ROUNDING_FLOOR
+) -> Verdict:
     """Returns the verdict on a tensor that is the same function, as of `judge`."""
-    if keras_error <= FEW_TIMES * max(original_error, ROUNDING_FLOOR):
+    if keras_error <= FEW_TIMES * max(original_error, floor):
         return Verdict.EQUIVALENT
     return Verdict.DEGRADED

@@ -233,7 +233,8 @@ def _compare(
     allowed = max(error.relative for error in original_errors)
     equal_bits = compare.equal_bits(single, originals[0])
     limit = compare.SURELY_ROUNDING  # Beyond it, what rounding does there is measured.
-    verdict = compare.judge(function_error, allowed, keras_error.relative, equal_bits, limit)
+    floor = compare.rounding_floor(originals[0].dtype)
+    verdict = compare.judge(function_error, allowed, keras_error.relative, equal_bits, limit, floor)
     lost = compare.loses_finite(single, [exact, *originals])
     return LayerParity(
         layer=place.in_model.call.name if place.in_model.call else place.in_model.name,
@@ -250,4 +251,6 @@ def _compare(
         keras_ulps=keras_error.ulps,
         silent=ruler.silent,
         cause=_LOST if lost else "",
+        original_dtype=str(originals[0].dtype),
+        keras_dtype=str(single.dtype),
     )

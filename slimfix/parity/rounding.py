@@ -55,7 +55,8 @@ def _tensors(rows: Sequence[LayerParity]) -> list[str]:
 def _within_float64(row: LayerParity, moved: Mapping[str, float]) -> LayerParity:
     if row.function_error > compare.rounding_limit(moved[row.tensor]):
         return row
-    verdict = compare.judge_float32(row.original_error, row.keras_error)
+    floor = compare.rounding_floor(np.dtype(row.original_dtype))
+    verdict = compare.judge_float32(row.original_error, row.keras_error, floor)
     return dataclasses.replace(row, verdict=verdict)
 
 

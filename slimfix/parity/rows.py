@@ -31,6 +31,7 @@ class LayerParity:
       silent: number of channels that are zero everywhere, in which nothing was compared.
       cause: why the verdict is degraded, or different in float32 alone; '' where it is neither, or
         nothing is known.
+      original_dtype, keras_dtype: names, of the tensor in the graph and in the model.
     """
 
     layer: str
@@ -47,6 +48,8 @@ class LayerParity:
     keras_ulps: float = 0.0
     silent: int = 0
     cause: str = ""
+    original_dtype: str = "float32"
+    keras_dtype: str = "float32"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +98,7 @@ class VariantParity:
       shapes: of the inputs, with the batch first, by tensor name.
       ranges: of their values, in the same order, e.g. '0 to 255'.
       verdict: Verdict.
-      cause: why it is different; '' where it is not, or where `layer` says it.
+      cause: why it is different, or explained; '' where it is neither, or where `layer` says it.
       layer: the first layer that is different; None where none is, or was looked at.
     """
 

@@ -9,7 +9,7 @@ from typing import Any, Iterator, Mapping
 
 import numpy as np
 
-from slimfix.migration.build import layer_dtype, make_operation, random_state
+from slimfix.migration.build import make_operation, random_state
 from slimfix.migration.records import LayerRecord, ModelPlan
 from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.matching import Matches
@@ -17,7 +17,7 @@ from slimfix.parity.rows import SettingsParity
 
 _REGULARIZER = "_regularizer"
 # What decides neither what a layer computes nor how it trains: how its weights began, its name.
-_IDLE = ("name", "dtype", "seed")
+_IDLE = ("name", "seed")
 _IDLE_ENDS = ("_initializer",)
 _OF_TRAINING = ("trainable", "momentum")
 
@@ -45,7 +45,6 @@ def compare_settings(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Setti
         of_training = _compare_training(flow, plan, matches)
         compared, different = of_training.compared, list(of_training.different)
         planned = {name: record for name, record in planned.items() if name in layers}
-    dtype = layer_dtype(plan)
     wanted_by: dict[str, dict[str, Any]] = {}  # Many layers of a network are made alike.
     for name, record in planned.items():
         compared += 1
@@ -57,10 +56,10 @@ def compare_settings(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Setti
         if type(found).__name__ != kind:
             different.append(f"'{name}': planned {kind}; saved {type(found).__name__}")
             continue
-        alike = f"{record.target} {record.config!r}"
+        alike = f"{record.target} {record.dtype} {record.config!r}"
         if alike not in wanted_by:
-            layer: Any = make_operation(record, dtype)
-            wanted_by[alike] = layer.get_config()
+            layer: Any = make_operation(record)
+            wanted_by[alike] = live_config(layer)
         wanted = wanted_by[alike]
         for key, value, actual in _settings(record, wanted, live_config(found)):
             compared += 1
@@ -113,7 +112,7 @@ def live_config(layer: Any) -> dict[str, Any]:
     """
     import keras
 
-    config: dict[str, Any] = layer.get_config()
+    config: dict[str, Any] = {**layer.get_config(), "dtype": layer.dtype_policy.name}
     for weight in layer.weights:
         for kind, room in (("regularizer", keras.regularizers), ("constraint", keras.constraints)):
             key = f"{weight.name}_{kind}"

@@ -34,6 +34,7 @@ def layer_json(row: LayerParity) -> dict[str, Any]:
         "silent": int(row.silent),
         "verdict": row.verdict.value,
         "cause": row.cause,
+        "dtypes": {"original": row.original_dtype, "keras": row.keras_dtype},
     }
 
 

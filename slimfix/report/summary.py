@@ -7,7 +7,7 @@ from typing import Iterator
 from slimfix.errors import count
 from slimfix.parity.result import LevelParity, ParityResult
 from slimfix.parity.verdicts import Level, Verdict
-from slimfix.report.domain import describe_domain
+from slimfix.report.domain import describe_domain, describe_variant
 from slimfix.report.failures import describe_failures
 from slimfix.report.groups import group_reasons, group_variables
 from slimfix.report.levels import TITLES, format_compared
@@ -41,6 +41,11 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
         if level in ran and ran[level].passed:
             sentences.append(_beyond_inference(ran[level]))
     sentences += _reasons(parity)
+    sentences += [
+        f"Output '{row.tensor}' is {row.keras_dtype}; in the original it is {row.original_dtype}."
+        for row in parity.layers
+        if row.tensor in parity.outputs and row.keras_dtype != row.original_dtype
+    ]
     domain = describe_domain(parity.domain)
     if domain and parity.passed:
         sentences.append(f"Compared: {domain}. What it does on inputs of other kinds is not known.")
@@ -71,6 +76,9 @@ def _beyond_inference(level: LevelParity) -> str:
 
 
 def _reasons(parity: ParityResult) -> Iterator[str]:
+    for variant in parity.domain.variants if parity.domain else ():
+        if variant.verdict is Verdict.EXPLAINED:
+            yield f"On {describe_variant(variant)}: {variant.cause}."
     explained = [row for row in parity.statistics if row.verdict is Verdict.EXPLAINED]
     for group in group_reasons(explained):
         yield (

@@ -61,7 +61,7 @@ class Module:
     body: Body
 
 
-def find_functions(plan: ModelPlan, tree: Block, dtype: str, literals: Literals) -> Module:
+def find_functions(plan: ModelPlan, tree: Block, literals: Literals) -> Module:
     """Returns the functions that a model's source is made of.
 
     A block that is there once is written where it stands. Those that are there more than once,
@@ -70,7 +70,6 @@ def find_functions(plan: ModelPlan, tree: Block, dtype: str, literals: Literals)
     Args:
       plan: the model.
       tree: its blocks.
-      dtype: of the layers.
       literals: makes the text of settings.
     """
     readers = find_readers(plan)
@@ -87,7 +86,7 @@ def find_functions(plan: ModelPlan, tree: Block, dtype: str, literals: Literals)
                 for step in (
                     steps_of[id(item)]
                     if isinstance(item, Block)
-                    else (step_of(item, dtype, literals, named),)
+                    else (step_of(item, literals, named),)
                 )
             ]
             body = body_of(block, steps, readers)

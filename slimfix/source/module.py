@@ -6,7 +6,6 @@ import dataclasses
 import textwrap
 from typing import Sequence
 
-from slimfix.migration.build import layer_dtype
 from slimfix.migration.records import ModelPlan
 from slimfix.source import layout
 from slimfix.source.blocks import group_by_scope
@@ -58,7 +57,7 @@ def format_source(plan: ModelPlan, about: About) -> str:
       about: for people.
     """
     literals = Literals()
-    module = find_functions(plan, group_by_scope(plan), layer_dtype(plan), literals)
+    module = find_functions(plan, group_by_scope(plan), literals)
     parts: list[list[str]] = []
     if operations_need_names(plan):
         parts.append(_NAMED.splitlines())

@@ -70,12 +70,11 @@ class Body:
     outputs: tuple[str, ...]
 
 
-def step_of(call: Call, dtype: str, literals: Literals, named: bool) -> Step:
+def step_of(call: Call, literals: Literals, named: bool) -> Step:
     """Returns the step that calls one layer or operation.
 
     Args:
       call: of the plan.
-      dtype: of the model's layers; 'float32' is left to Keras.
       literals: makes the text of settings.
       named: whether operations need names; see `operations_need_names`.
     """
@@ -89,8 +88,8 @@ def step_of(call: Call, dtype: str, literals: Literals, named: bool) -> Step:
     if not is_operation:
         if record.weights:
             config.setdefault("trainable", True)  # So that frozen layers compare with others.
-        if dtype != "float32":
-            config["dtype"] = dtype
+        if record.dtype != "float32":  # Which is left to Keras.
+            config["dtype"] = record.dtype
     return Step(
         callee=record.target,
         name=record.name if named or not is_operation else "",

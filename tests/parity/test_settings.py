@@ -33,7 +33,7 @@ NON_NEGATIVE = {
 def test_the_right_model_has_all_settings(good, rebuilt, compare_settings):
     found = compare_settings(good.model, good.plan)
     assert found.different == ()
-    assert found.compared == 173 - 19  # Of level L0 in all, less the weights.
+    assert found.compared == 189 - 19  # Of level L0 in all, less the weights.
     assert compare_settings(rebuilt(good.model, "digits__conv1"), good.plan) == found
 
 

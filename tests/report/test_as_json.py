@@ -123,6 +123,7 @@ def test_layers_keep_data_flow_order_and_all_digits(passing):
         "original_ulps": 2.2e-07 * 2**23,
         "keras_ulps": 2.4e-07 * 2**23,
         "silent": 0,
+        "dtypes": {"original": "float32", "keras": "float32"},
         "verdict": "equivalent",
         "cause": "",
     }

@@ -6,6 +6,8 @@ import dataclasses
 
 import pytest
 
+from slimfix.parity import Verdict
+from slimfix.parity.rows import DomainParity, VariantParity
 from slimfix.report.summary import describe_verdict
 
 
@@ -79,3 +81,47 @@ def test_verdict_of_a_failure_names_the_first_difference_first(failing):
         "1 of 23 settings read back from the Keras file are not as planned. "
         "1 variable of the checkpoint unaccounted for."
     )
+
+
+USUAL = VariantParity((("x:0", (2, 8, 8, 3)),), ("-3 to 4",), Verdict.EQUIVALENT)
+ONE = VariantParity((("x:0", (1, 9, 7, 3)),), ("0 to 255",), Verdict.EQUIVALENT)
+
+
+def with_variant(result, variant):
+    domain = DomainParity((USUAL, variant), 7)
+    return dataclasses.replace(result, parity=dataclasses.replace(result.parity, domain=domain))
+
+
+def test_verdict_says_what_was_tried(passing):
+    assert verdict_of(with_variant(passing, ONE)).endswith(
+        "Compared: every layer on [2,8,8,3] -3 to 4; and, drawn with seed 7, on [1,9,7,3] 0 to "
+        "255. What it does on inputs of other kinds is not known."
+    )
+
+
+def test_verdict_names_the_inputs_that_differ(passing):
+    row = dataclasses.replace(
+        passing.parity.layers[1], function_error=0.5, verdict=Verdict.DIFFERENT
+    )
+    wrong = dataclasses.replace(ONE, verdict=Verdict.DIFFERENT, layer=row)
+    text = verdict_of(with_variant(passing, wrong))
+    assert text.startswith(
+        "On [1,9,7,3] 0 to 255 the model computes another function, on other inputs the same. The "
+        "first layer that differs there is 'net__conv1'"
+    )
+    assert "Compared" not in text and "same function as" not in text
+
+
+def test_verdict_explains_a_batch_that_is_squeezed_away(passing):
+    odd = dataclasses.replace(ONE, verdict=Verdict.EXPLAINED, cause="it is squeezed")
+    assert "On [1,9,7,3] 0 to 255: it is squeezed." in verdict_of(with_variant(passing, odd))
+
+
+def test_verdict_says_of_what_dtype_an_output_is(passing):
+    layers = (
+        *passing.parity.layers[:-1],
+        dataclasses.replace(passing.parity.layers[-1], original_dtype="int64", keras_dtype="int32"),
+    )
+    result = dataclasses.replace(passing, parity=dataclasses.replace(passing.parity, layers=layers))
+    tensor = layers[-1].tensor
+    assert f"Output '{tensor}' is int32; in the original it is int64." in verdict_of(result)

@@ -22,7 +22,9 @@ class PlanMaker:
         self.inputs = inputs
         self.layers = []
 
-    def layer(self, target, scope, sources, name=None, outputs=1, node=None, **config):
+    def layer(
+        self, target, scope, sources, name=None, outputs=1, node=None, dtype="float32", **config
+    ):
         node = node or f"{scope}/{target.rpartition('.')[2]}"
         self.layers.append(
             LayerRecord(
@@ -30,6 +32,7 @@ class PlanMaker:
                 scope=scope,
                 target=target,
                 config=config,
+                dtype=dtype,
                 inputs=tuple(sources),
                 outputs=tuple(f"{node}:{i}" for i in range(outputs)),
                 weights=tuple(

@@ -274,9 +274,9 @@ def test_several_inputs_and_outputs_in_float64(maker, rebuilt):
         InputRecord("a:0", "a", (None, 3), "float64"),
         InputRecord("b:0", "class", (None, 2), "float64"),
     )
-    x = maker.layer("layers.Dense", "one", ["a:0"], units=4)
-    y = maker.layer("layers.Dense", "two", ["b:0"], units=4)
-    z = maker.layer("layers.Multiply", "product", [x, y])
+    x = maker.layer("layers.Dense", "one", ["a:0"], units=4, dtype="float64")
+    y = maker.layer("layers.Dense", "two", ["b:0"], units=4, dtype="float64")
+    z = maker.layer("layers.Multiply", "product", [x, y], dtype="float64")
     source = rebuilt(maker.plan(z, x))
     assert 'dtype="float64", name="one")(a)' in source
     assert "    return keras.Model([a, class_], [" in source
