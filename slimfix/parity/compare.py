@@ -26,6 +26,9 @@ _RECORDING_FACTOR = 16.0
 # inputs and weights are moved in the last place: each of their steps rounds, too.
 _AMPLIFIED = 64.0
 
+# Float32 has less than two digits of what cancelled out so far.
+_CANCELLED = 1e-2
+
 # A channel that is nearly silent has the rounding of the louder ones that cancelled out in it.
 _SILENT = 1e-3
 
@@ -145,6 +148,24 @@ def loses_finite(values: np.ndarray, others: Sequence[np.ndarray]) -> bool:
 def rounding_floor(dtype: np.dtype) -> float:
     """Returns below what the error of a tensor of some dtype in the original says nothing."""
     return SURELY_ROUNDING if dtype == np.float64 else ROUNDING_FLOOR
+
+
+def cancelled_terms(exact: np.ndarray, rerun: np.ndarray) -> float:
+    """Returns how large the terms are of a sum that is zero but for rounding; 0.0 for another.
+
+    Such is the gradient of a bias before a batch norm: terms cancel out, and what is left is
+    rounding on every side, in most of its elements. How large they are, that rounding tells.
+
+    Args:
+      exact: in float64.
+      rerun: in float32, same shape.
+    """
+    there = exact != 0
+    rounding = float(np.median(np.abs(rerun - exact)[there])) if np.any(there) else 0.0
+    typical = float(np.median(np.abs(exact)[there])) if np.any(there) else 0.0
+    if rounding <= _CANCELLED * typical or not np.isfinite(rounding):
+        return 0.0
+    return rounding / float(np.finfo(np.float32).eps)
 
 
 def recorded_limit(own: float) -> float:

@@ -14,28 +14,27 @@ from slimfix.parity.matching import Held
 from slimfix.parity.replica import Replica
 from slimfix.parity.rows import LayerParity
 from slimfix.parity.setup import Setup
+from slimfix.parity.unproved import check_gradients
 from slimfix.parity.verdicts import Verdict
 
 _Arrays = Mapping[str, np.ndarray]
-# Float32 has less than two digits of such a gradient.
-_CANCELLED = 1e-2
+_CANCELLED = "its terms cancel out, and zero but for rounding is left: measured against the terms"
 
 
 def compare_gradients(
     setup: Setup, inputs: _Arrays, cotangents: Sequence[np.ndarray], recorded: _Arrays
-) -> tuple[list[LayerParity], list[str]]:
-    """Returns a row for each gradient of sum(output * cotangent), and a line for each wrong one.
-
-    Dropout drops nothing on either side. Recorded gradients are wrong if most of them are: float32
-    rounding can switch a ReLU on or off, and then some are off by far more than rounding.
+) -> list[LayerParity]:
+    """Returns a row for each gradient of sum(output * cotangent). Dropout drops nothing.
 
     Args:
       setup: both networks.
       inputs: value by tensor name.
       cotangents: one for each floating-point output of the original.
       recorded: by name of variable or input, taken as the float32 original.
+    Raises: UsageError: all gradients are zero.
     """
     exact, rerun, in_inference = _of_the_original(setup, inputs, cotangents)
+    check_gradients(exact, rerun, inputs)
     given, turned = setup.for_keras(inputs), setup.outputs_for_keras(cotangents)
     held_by = {
         variable: held
@@ -50,11 +49,6 @@ def compare_gradients(
         by_weight = dict(zip((id(held.weight) for held in weights), of_weights))
         sides.append((by_weight, of_inputs))
     rows: list[LayerParity] = []
-    wrong: list[str] = []
-
-    def add(labels: _Labels, values: _Values) -> None:
-        rows.append(_compare(labels, values, wrong))
-
     for variable, group in held_by.items():
         shape = setup.migration.read(variable).shape
         keras = [_total(group, by_weight, shape) for by_weight, _ in sides]
@@ -62,7 +56,8 @@ def compare_gradients(
         labels = _Labels(
             group[0].layer, names.parent_scope(variable), group[0].record.name, variable
         )
-        add(labels, _Values(keras, original, whole(recorded, variable, shape)))
+        values = _Values(keras, original, whole(recorded, variable, shape))
+        rows.append(_compare(labels, values))
     rows += _find_untrained(setup, exact)
     permutations = setup.migration.function.permutations
     for tensor, name in zip(_input_tensors(setup), given):
@@ -70,8 +65,9 @@ def compare_gradients(
             order = permutations.get(tensor)
             keras = [_turned_back(of_inputs[name], order) for _, of_inputs in sides]
             labels = _Labels(name, names.split_tensor_name(tensor)[0], "input", tensor)
-            add(labels, _Values(keras, [exact[tensor], rerun[tensor]], recorded.get(tensor)))
-    return rows, wrong if 2 * len(wrong) > len(recorded) else []
+            values = _Values(keras, [exact[tensor], rerun[tensor]], recorded.get(tensor))
+            rows.append(_compare(labels, values))
+    return rows
 
 
 def _find_untrained(setup: Setup, exact: _Arrays) -> list[LayerParity]:
@@ -136,19 +132,15 @@ class _Values:
     recorded: np.ndarray | None
 
 
-def _compare(labels: _Labels, values: _Values, wrong: list[str]) -> LayerParity:
-    """Returns the row of a gradient; adds a line to `wrong` if the recorded one is not it."""
+def _compare(labels: _Labels, values: _Values) -> LayerParity:
+    """Returns the row of a gradient."""
     (keras_single, keras_double), (exact, rerun) = values.keras, values.original
-    ruler, cause = _ruler(exact, rerun)
+    terms = compare.cancelled_terms(exact, rerun)
+    ruler = compare.Ruler(exact, terms)
     own = ruler.measure(rerun)
     taken, original = rerun, own
     if values.recorded is not None:
         taken, original = values.recorded, ruler.measure(values.recorded)
-        if not original.relative <= compare.recorded_limit(own.relative):
-            wrong.append(
-                f"gradient of '{labels.tensor}': off by {original.relative:.1e} relative; float32 "
-                f"rounding is {own.relative:.1e}"
-            )
     single, double = ruler.measure(keras_single), ruler.measure(keras_double)
     allowed = max(original.relative, own.relative)
     equal_bits = compare.equal_bits(keras_single, taken)
@@ -163,24 +155,7 @@ def _compare(labels: _Labels, values: _Values, wrong: list[str]) -> LayerParity:
         original_ulps=original.ulps,
         keras_ulps=single.ulps,
         silent=ruler.silent,
-        cause=cause,
-    )
-
-
-def _ruler(exact: np.ndarray, rerun: np.ndarray) -> tuple[compare.Ruler, str]:
-    """Returns what measures a gradient, and a remark on one that is zero but for rounding.
-
-    So is that of a bias before a batch norm: terms cancel out, and what is left is rounding on
-    every side, in most of its elements. How large the terms are, the float32 rounding tells.
-    """
-    there = exact != 0
-    rounding = float(np.median(np.abs(rerun - exact)[there])) if np.any(there) else 0.0
-    typical = float(np.median(np.abs(exact)[there])) if np.any(there) else 0.0
-    if rounding <= _CANCELLED * typical or not np.isfinite(rounding):
-        return compare.Ruler(exact), ""
-    terms = rounding / float(np.finfo(np.float32).eps)
-    return compare.Ruler(exact, terms), (
-        "its terms cancel out, and zero but for rounding is left: measured against the terms"
+        cause=_CANCELLED if terms else "",
     )
 
 

@@ -14,6 +14,7 @@ from slimfix.parity.layers import compare_layers
 from slimfix.parity.rows import Diagnosis, LayerParity, StatisticParity
 from slimfix.parity.setup import Setup
 from slimfix.parity.statistics import Moved, compare_statistics
+from slimfix.parity.unproved import check_elements
 from slimfix.reference.recording import Recording
 from slimfix.reference.training import TrainingGraph
 
@@ -71,6 +72,7 @@ def compare_training(
         for found in [_count_elements(graph, layer)]
         if layer.moving_variance and found
     }
+    check_elements(elements)
     if recording:
         rerun = _step(setup.training_graph(inputs, float64=False), inputs)
         wrong += _find_wrong(recording.statistics, original, rerun)

@@ -10,9 +10,7 @@ from typing import Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.errors import UsageError, explain
-from slimfix.network.trainable import find_trainable
-from slimfix.parity import compare
+from slimfix.parity import compare, unproved
 from slimfix.parity.layout import as_variable, whole
 from slimfix.parity.replica import Replica
 from slimfix.parity.rows import StepParity, TrajectoryParity
@@ -26,8 +24,6 @@ _LOSS = "sum of mean squared differences to drawn targets, and of the regulariza
 _Arrays = Mapping[str, np.ndarray]
 _LEAST = 1e-3
 _ULP = 2.0**-52
-# Of rounding, in a training of which something can be proved.
-_HORIZON = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +61,9 @@ def compare_trajectories(
       progress: whether to draw a bar; None for where standard error is a terminal.
     Raises: UsageError: the original's training diverges.
     """
+    unproved.check_course(course.steps, course.batches)
+    unproved.check_trains(setup)
     first, optimizer = course.batches[0], course.optimizer
-    _check_trains(setup)
     originals = [setup.training_graph(first, float64, optimizer) for float64 in (True, False)]
     in_inference = setup.in_inference(originals[0])
     replicas = [Replica(setup.flow, float64, in_inference) for float64 in (True, False)]
@@ -76,16 +73,20 @@ def compare_trajectories(
     steps: list[StepParity] = []
     with contextlib.ExitStack() as stack:
         runs = [stack.enter_context(graph.open()) for graph in originals]
+        unproved.check_reached(runs[0], originals[0].trainable, first, course.targets[0])
+        before = runs[0].read(weights.variables)
         for step in show_progress(range(course.steps), "training", progress, noun="steps"):
             turn = step % len(course.batches)
             batch, targets = course.batches[turn], course.targets[turn]
             given, turned = setup.for_keras(batch), setup.outputs_for_keras(targets)
             exact, own = (run.train(batch, targets) for run in runs)
             double, single = (trainer.train(given, turned) for trainer in trainers)
-            _check_finite(step, exact, own)
+            unproved.check_finite(step, exact, own)
             recorded = None if course.losses is None else float(course.losses[step])
             worst = weights.compare([run.read(weights.variables) for run in runs])
             steps.append(judge.step(exact, (double, own, single), recorded, worst))
+        after = runs[0].read(weights.variables)
+        unproved.check_moved(before, after, _least(before), optimizer)
         if course.weights:
             judge.check_last(course.weights, [run.read(weights.variables) for run in runs])
     if any(step.verdict is Verdict.DIFFERENT for step in steps):
@@ -127,38 +128,12 @@ def _judge_by_noise(steps: Sequence[StepParity], noise: Sequence[float]) -> list
         largest = max(largest, own)
         error = max(step.loss_errors[0], step.weight_errors[0])
         if step.verdict is Verdict.DIFFERENT and error <= compare.noise_limit(largest):
-            _check_horizon(step.step, largest)
+            unproved.check_horizon(step.step, largest)
             step = dataclasses.replace(step, verdict=Verdict.EQUIVALENT)
         judged.append(step)
         if step.verdict is Verdict.DIFFERENT:  # What follows only passes it on.
             return [*judged, *steps[len(judged) :]]
     return judged
-
-
-def _check_horizon(step: int, noise: float) -> None:
-    """Where rounding alone changes so much, a difference that counts would not show."""
-    if noise > _HORIZON:
-        raise UsageError(
-            explain(
-                f"Nothing can be proved from step {step} on: a change of the weights in the last "
-                f"place of float64 has become {noise:.1e} there",
-                cause="the training is chaotic at this learning rate.",
-                fix="choose a smaller learning_rate (--learning_rate), or fewer steps (--steps).",
-            )
-        )
-
-
-def _check_trains(setup: Setup) -> None:
-    trained = find_trainable(setup.migration.meta_graph)
-    held = [held.record.variable for held in setup.matches.held]
-    if not held or (trained is not None and not trained):
-        raise UsageError(
-            explain(
-                "Nothing can be proved at L4: the original trains no weight",
-                cause="it has none, or all were made with trainable=False.",
-                fix="leave L4 out.",
-            )
-        )
 
 
 class _Judge:
@@ -266,16 +241,3 @@ def _least(values: _Arrays) -> float:
 def _share(value: float, exact: float) -> float:
     error = abs(value - exact) / abs(exact) if exact else abs(value)
     return error if math.isfinite(error) else math.inf
-
-
-def _check_finite(step: int, exact: float, own: float) -> None:
-    """Where the original's loss is infinite, in float64 or in float32, nothing can be compared."""
-    if not math.isfinite(exact) or not math.isfinite(own):
-        raise UsageError(
-            explain(
-                f"Nothing can be proved: the loss of step {step + 1} is {exact} in the original, "
-                f"and {own} in float32",
-                cause="the training diverges.",
-                fix="choose a smaller learning_rate (--learning_rate), or fewer steps (--steps).",
-            )
-        )

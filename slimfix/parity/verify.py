@@ -19,6 +19,7 @@ from slimfix.parity.data import Data, choose_course, choose_data, draw_cotangent
 from slimfix.parity.dataflow import Dataflow, read_dataflow
 from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, rounding_cause
 from slimfix.parity.domain.compare import compare_domain
+from slimfix.parity.given import check_given
 from slimfix.parity.gradients import compare_gradients
 from slimfix.parity.keras_file import load_keras_file
 from slimfix.parity.keras_inputs import check_signature, read_specs_of_both
@@ -31,6 +32,7 @@ from slimfix.parity.recorded import (
     describe_reference,
     recorded_course,
 )
+from slimfix.parity.recorded_gradients import hold_recorded
 from slimfix.parity.replica import check_backend
 from slimfix.parity.result import ParityResult
 from slimfix.parity.rows import LayerParity, SettingsParity, WeightsParity
@@ -119,6 +121,8 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     check_known(migration, recording)
     setup = Setup(flow, migration, match_weights(flow, migration.plan, migration.read))
     _check_comparable(setup, request)
+    if recording is not None or request.data is not None:
+        check_given(setup, data, recording, request.levels)
     # A recording may hold tensors, and so need switches, that the outputs do not depend on.
     switches = {**(recording.switches if recording else {}), **migration.function.switches}
     feeds = {**switches, **data.inference}
@@ -180,9 +184,13 @@ def _with_training(
             cotangents = [recording.cotangents[tensor] for tensor in setup.floating_outputs]
         else:
             cotangents = draw_cotangents(setup.output_shapes(batch))
-        recorded = recording.gradients if recording else {}
-        gradients, wrong = compare_gradients(setup, batch, cotangents, recorded)
-        check_values(recording, wrong)
+        recorded: Mapping[str, np.ndarray] = {}
+        if recording and recording.gradients:
+            recorded = recording.gradients
+            found = hold_recorded(setup, batch, cotangents, recording)
+            check_values(recording, found.wrong)
+            result = dataclasses.replace(result, reference=found.said_of(result.reference))
+        gradients = compare_gradients(setup, batch, cotangents, recorded)
         result = dataclasses.replace(result, gradients=tuple(gradients))
     if Level.TRAJECTORY in request.levels:
         recorded_steps = recording.trajectory if recording else None

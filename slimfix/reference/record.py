@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
 import slimfix
-from slimfix.errors import UsageError, explain, naming
+from slimfix.errors import UsageError, naming
 from slimfix.network.checked import CheckedNetwork, check_network
 from slimfix.network.checks import check_fed
 from slimfix.network.importing import check_constants
@@ -41,6 +41,7 @@ from slimfix.reference.recording import (
 from slimfix.reference.run_training import run_training, take_steps
 from slimfix.reference.trained_network import TrainedNetwork, find_layers
 from slimfix.reference.windows import split_windows
+from slimfix.reference.worth import check_worth
 
 LEVELS = ("L1", "L2", "L3", "L4")
 # Of few samples some channel has next to no variance, and what it computes is rounding enlarged.
@@ -96,8 +97,9 @@ def record(
       progress: whether a bar shows the steps; if None, where standard error is a terminal.
     Returns: Recording, as read back from the file.
     Raises:
-      UsageError: a file, name, level or number is wrong, the data do not fit, or the network does
-        not train and a level needs it to; or something is at `output`.
+      UsageError: a file, name, level or number is wrong, the data do not fit, or nothing would show
+        on what they give; the network does not train and a level needs it to; or something is at
+        `output`.
       UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
       OutputError: the disk is full, or another run wrote `output` meanwhile.
       MigrationError: the graph is no function of its inputs, or the checkpoint is another's.
@@ -196,7 +198,7 @@ def _run_levels(
     inference = {**reading.resolved.switches, **feeds.inputs}
     tensors = find_tensors(network.view, reading.resolved, network.outputs)
     found = {"tensors": _run(network, inference, tensors, training=False)}
-    _check_finite(found["tensors"], network.outputs)
+    check_worth(feeds.inputs, {name: found["tensors"][name] for name in network.outputs})
     if set(levels) <= {"L1"}:
         return found
     tensors = _find_training_tensors(network, reading, weights)
@@ -273,19 +275,6 @@ def _run(
         for name, value in window.items()
         if value.dtype.kind == "f" or name in network.outputs
     }
-
-
-def _check_finite(tensors: Data, outputs: Iterable[str]) -> None:
-    for name in outputs:
-        if not np.any(np.isfinite(tensors[name])):
-            raise UsageError(
-                explain(
-                    f"Nothing worth recording: '{name}' has no finite value",
-                    cause="the network does not take inputs of these values, or its weights are "
-                    "not finite.",
-                    fix="give inputs that it takes with data (--data).",
-                )
-            )
 
 
 def _versions() -> dict[str, str]:

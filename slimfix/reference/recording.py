@@ -207,6 +207,8 @@ def _check_trajectory(header: Mapping[str, Any], arrays: _Arrays) -> None:
             "not as many batches in each: "
             + ", ".join(f"'{name}' has {[*count]}" for name, count in batches.items())
         )
+    if losses is not None and (not batches or (0,) in batches.values()):
+        raise UnreadableError(f"'{_LOSSES}' is there, and no batch that steps were taken on")
 
 
 def _recording(path: str, header: dict[str, Any], arrays: _Arrays) -> Recording:

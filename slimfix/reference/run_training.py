@@ -13,6 +13,7 @@ from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.recording import RecordedTrajectory
 from slimfix.reference.trained_network import TrainedNetwork
 from slimfix.reference.training import TrainingGraph
+from slimfix.reference.worth import check_moved
 
 _SEED = 20150502
 
@@ -62,7 +63,7 @@ def take_steps(
       optimizer: in its initial state.
       steps: at least 1.
       progress: as of `show_progress`.
-    Raises: UsageError: a loss is not finite.
+    Raises: UsageError: a loss is not finite, or no weight moved.
     """
     graph = TrainingGraph(network, batches[0], float64=False, optimizer=optimizer)
     with graph.open() as run:
@@ -76,12 +77,14 @@ def take_steps(
     }
     losses: list[float] = []
     with graph.open() as run:
+        before = run.read(graph.trainable)
         for step in show_progress(range(steps), "Training", progress, noun="steps"):
             turn = step % len(batches)
             losses.append(run.train(batches[turn], [target[turn] for target in targets.values()]))
             if not np.isfinite(np.float32(losses[-1])):
                 raise _diverged(losses, optimizer)
         weights = run.read(sorted([*graph.trainable, *graph.statistics]))
+    check_moved(before, weights, optimizer)
     return RecordedTrajectory(
         optimizer=optimizer,
         inputs={name: np.stack([batch[name] for batch in batches]) for name in batches[0]},

@@ -7,6 +7,7 @@ ops work on them. Dropout drops nothing: two programs agree only without random 
 from __future__ import annotations
 
 import contextlib
+from types import MappingProxyType
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -191,19 +192,40 @@ class TrainingRun:
         return dict(zip(graph.network.outputs, values))
 
     def gradients(
-        self, inputs: Mapping[str, np.ndarray], cotangents: Sequence[np.ndarray]
+        self,
+        inputs: Mapping[str, np.ndarray],
+        cotangents: Sequence[np.ndarray],
+        at: Mapping[str, np.ndarray] = MappingProxyType({}),
     ) -> dict[str, np.ndarray]:
         """Returns the gradients of sum(output * cotangent), by name of variable or input.
 
         Args:
           inputs: value by tensor name.
           cotangents: one for each floating-point output, of its shape.
+          at: by tensor name, values in place of those that the graph computes there.
+        """
+        return self.gradients_and_values(inputs, cotangents, (), at)[0]
+
+    def gradients_and_values(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        cotangents: Sequence[np.ndarray],
+        tensors: Sequence[str],
+        at: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Returns the same as `gradients`, and the values of some tensors in that very run.
+
+        Args:
+          inputs, cotangents, at: as of `gradients`.
+          tensors: names in the original graph.
         """
         graph = self._graph
         wanted = {**graph._gradients, **graph._input_gradients}
         feed = self._feed(inputs, zip(graph.cotangents, cotangents))
-        found: dict[str, np.ndarray] = run_session(self._session, wanted, feed)
-        return found
+        feed.update({graph.tensor(name): graph._widened(value) for name, value in at.items()})
+        fetches = [wanted, {name: graph.tensor(name) for name in tensors}]
+        gradients, values = run_session(self._session, fetches, feed)
+        return gradients, values
 
     def train(self, inputs: Mapping[str, np.ndarray], targets: Sequence[np.ndarray]) -> float:
         """Takes one optimizer step, moves the statistics, and returns the loss before it.

@@ -161,22 +161,17 @@ def test_a_wrong_recorded_value_is_named(good, recording, room, name, levels, li
 
 
 def test_wrong_recorded_gradients_are_named(good, recording):
-    """Of another network most are wrong; of a ReLU that rounding switches, a few are."""
-    names = list(recording.gradients)
+    """However few: which ReLUs rounding switched is known, so that none is excused by a guess."""
+    names = list(recording.gradients)[:2]
     some = recording
-    for name in names[:7]:
+    for name in names:
         some = changed(some, "gradients", name)
-    result = diff_parity(good.model, good, some, [Level.GRADIENTS])
-    assert result.passed
-    off = {row.tensor for row in result.gradients if row.original_error > 1e-3}
-    assert off == set(names[:7])
-    most = changed(some, "gradients", names[7])
     with pytest.raises(ParityError) as caught:
-        diff_parity(good.model, good, most, [Level.GRADIENTS])
-    assert str(caught.value).startswith("8 of the values in recording '")
-    for name in names[:8]:
+        diff_parity(good.model, good, some, [Level.GRADIENTS])
+    assert str(caught.value).startswith("2 of the values in recording '")
+    for name in names:
         assert f"  gradient of '{name}': off by " in str(caught.value)
-    assert diff_parity(good.model, good, most, [Level.TRAINING]).passed
+    assert diff_parity(good.model, good, some, [Level.TRAINING]).passed
 
 
 def test_wrong_recorded_losses_and_weights_are_named(good, recording):

@@ -403,8 +403,26 @@ def test_a_network_without_a_finite_output_is_refused(tmp_path, monkeypatch):
         return {name: value * np.nan for name, value in real(*arguments, **more).items()}
 
     monkeypatch.setattr(module, "_run", infinite)
-    with pytest.raises(UsageError, match=f"Nothing worth recording: '{LOGITS}' has no finite"):
+    with pytest.raises(UsageError, match=f"'{LOGITS}' has no finite") as caught:
         record(DIGITS, str(tmp_path / "r.npz"))
+    assert str(caught.value).startswith("Nothing worth recording: another network might give")
+
+
+@pytest.mark.parametrize("kind", ["constant", "out of scale", "learning rate"])
+def test_what_nothing_could_be_proved_on_is_not_recorded(tmp_path, kind):
+    images = np.random.default_rng(5).normal(size=(6, 8, 8, 1)).astype(np.float32)
+    data, levels, rate, line = {
+        "constant": (np.zeros_like(images), ["L1"], 0.01, "each of its 384 values is 0.0"),
+        "out of scale": (images * 1e-30, ["L1"], 0.01, "the same for each of 6 samples, which"),
+        "learning rate": (images, ["L4"], 1e-30, "(learning_rate=1e-30, momentum=0.9) moved no"),
+    }[kind]
+    path = tmp_path / "r.npz"
+    more = {"levels": levels, "learning_rate": rate, "steps": 2}
+    with pytest.raises(UsageError, match=r"^Nothing worth recording: ") as caught:
+        record(DIGITS, str(path), data=data, **more)
+    assert line in str(caught.value)
+    assert not path.exists()
+    record(DIGITS, str(path), data=images, **{**more, "learning_rate": 0.01})  # As it says.
 
 
 def test_a_missing_kernel_is_named(tmp_path, monkeypatch):
