@@ -156,6 +156,18 @@ def read_dataflow(model: Any) -> Dataflow:
     return Dataflow(tuple(inputs), tuple(outputs), calls)
 
 
+def pack_inputs(model: Any, values: Sequence[Any]) -> Any:
+    """Returns what a model is called on: a tensor, list or dict.
+
+    Args:
+      model: as of `read_dataflow`.
+      values: in the order of the dataflow's inputs.
+    """
+    import keras
+
+    return keras.tree.pack_sequence_as(_as_functional(model)._inputs_struct, list(values))
+
+
 def _as_functional(model: Any) -> Any:
     """Returns a model that does what its calls say; of a Sequential one its functional form; None
     where there is none."""

@@ -7,7 +7,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from slimfix.errors import ParityError, explain, reason
-from slimfix.parity.dataflow import Dataflow
+from slimfix.parity.dataflow import Dataflow, pack_inputs
 
 
 class LiveModel:
@@ -24,7 +24,7 @@ class LiveModel:
     def _call(self, *values: Any) -> list[Any]:
         import keras
 
-        given = keras.tree.pack_sequence_as(self._model.input, list(values))
+        given = pack_inputs(self._model, values)
         found: list[Any] = keras.tree.flatten(self._model(given, training=False))
         return found
 
