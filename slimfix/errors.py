@@ -30,6 +30,18 @@ class UsageError(SlimfixError):
     """An argument is wrong: a path, a tensor name, an output folder. Commands exit with 2."""
 
 
+class UndecidedError(UsageError):
+    """What is right is the user's to say, and was not said.
+
+    Attributes:
+      flags: what to add to the command line, one for each choice.
+    """
+
+    def __init__(self, text: str, flags: Sequence[str]):
+        super().__init__(text)
+        self.flags = tuple(flags)
+
+
 class CheckpointError(UsageError):
     """A checkpoint or `.meta` file is missing, damaged, or not what its name says."""
 

@@ -47,6 +47,7 @@ def migrate(
     values: str | None = None,
     op_converters: str | None = None,
     allow_ops: str | Sequence[str] = (),
+    batch_norm: str | None = None,
     exact_batch_norm: bool = False,
 ) -> MigrationResult:
     """Writes a verified Keras 3 model of a TensorFlow 1 network, or nothing.
@@ -75,12 +76,16 @@ def migrate(
       op_converters: module with converters of your own (`slimfix.migration.converts`).
       allow_ops: op types that the proof may run although they do more than compute, e.g. 'PyFunc'.
         For a graph that you trust; a converter of your own has to know them as well.
+      batch_norm: for batch norms that the graph has in training mode for good: 'moving' for the
+        inference function of a training graph, with moving statistics, or 'batch' for the graph as
+        it was saved, with each batch's; has to be said where the graph shows no train op.
       exact_batch_norm: whether batch norms become slimfix.SlimBatchNormalization, which trains to
         slim's moving_variance and debiases as slim does. model.keras then loads only where that
         name was imported; without it, with plain Keras.
     Returns: MigrationResult: the variables accounted for, the proof, the files.
     Raises:
       UsageError: a file or name is wrong, or `output_dir` exists.
+      UndecidedError: `batch_norm` has to be said, and was not.
       UnsafeGraphError: the outputs need ops that do more than compute, not in `allow_ops`.
       OutputError: the disk is full, or another run made `output_dir` meanwhile.
       MigrationError: the graph cannot be converted, or the checkpoint is no good.
@@ -98,7 +103,15 @@ def migrate(
     if op_converters is not None:
         import_user_module(op_converters, "op_converters")
     source = Source(
-        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
+        checkpoint,
+        meta,
+        frozen_graph,
+        saved_model,
+        network,
+        network_kwargs,
+        input_shape,
+        allow_ops,
+        batch_norm,
     )
     migration = convert(source, inputs, outputs, values, exact_batch_norm)
     account = close_books(

@@ -12,6 +12,7 @@ from slimfix.errors import UsageError, explain, naming, reason
 from slimfix.migrating import ACCOUNT_FILE, MODEL_FILE
 from slimfix.migration import plan_migration
 from slimfix.migration.eager import run_eagerly
+from slimfix.network.batch_norm_choice import BATCH, MOVING
 from slimfix.network.checked import check_network
 from slimfix.network.sources import Source
 from slimfix.network.user_code import import_user_module
@@ -49,6 +50,7 @@ def verify_parity(
     values: str | None = None,
     op_converters: str | None = None,
     allow_ops: str | Sequence[str] = (),
+    batch_norm: str | None = None,
     progress: bool | None = False,
 ) -> MigrationResult:
     """Proves that a Keras model is a TensorFlow 1 network, or raises.
@@ -75,7 +77,7 @@ def verify_parity(
       steps: of L4. A recorded trajectory has its own optimizer, rate and steps.
       output_dir: folder to make for parity.json and parity.html; None for none.
       frozen_graph, saved_model, network, network_kwargs, input_shape, values, op_converters,
-        allow_ops: as of `slimfix.migrate`.
+        allow_ops, batch_norm: as of `slimfix.migrate`; a folder that it wrote knows the last.
       progress: whether to draw progress bars; None for where standard error is a terminal.
     Returns: MigrationResult: the variables accounted for, and the proof, which passed.
     Raises:
@@ -101,7 +103,15 @@ def verify_parity(
     if op_converters is not None:
         import_user_module(op_converters, "op_converters")
     source = Source(
-        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
+        checkpoint,
+        meta,
+        frozen_graph,
+        saved_model,
+        network,
+        network_kwargs,
+        input_shape,
+        allow_ops,
+        batch_norm,
     )
     path = as_path(model, "model") if isinstance(model, (str, os.PathLike)) else None
     account = None
@@ -176,27 +186,31 @@ def _with_account(
                 fix="name the .keras file in it, and the checkpoint.",
             )
         )
-    checkpoint, meta, tensors, ends = _read_account(path)
+    (checkpoint, meta), batch_norm, tensors, ends = _read_account(path)
     inputs, outputs = inputs or tensors, outputs or ends
+    source = dataclasses.replace(source, batch_norm=source.batch_norm or batch_norm)
     if not any((source.checkpoint, source.frozen_graph, source.saved_model)):
         source = _complete(source, checkpoint, meta)
     return source, inputs, outputs
 
 
-def _read_account(path: str) -> tuple[str, str, list[str], list[str]]:
-    """Returns the checkpoint, the graph, and the tensor names of inputs and outputs that a
-    migration.json tells. Raises UsageError: it is damaged."""
+def _read_account(path: str) -> tuple[list[str], str | None, list[str], list[str]]:
+    """Returns checkpoint and graph, which statistics were chosen for batch norms, and the tensor
+    names of inputs and outputs that a migration.json tells. Raises UsageError: it is damaged."""
     try:
         with open(path, encoding="utf-8") as file:
             account = json.load(file)
         found = [account["source"][key] for key in ("checkpoint", "meta")]
+        batch_norm = account["source"].get("batch_norm")  # Once it was not there.
         tensors = [record["tensor"] for record in account["inputs"]]
         outputs = account["outputs"]
         texts = [*found, *tensors, *outputs]
         wrong = [each for each in texts if not isinstance(each, str) or "\0" in each or not each]
         if wrong or not isinstance(outputs, list):
             raise ValueError(f"{(wrong or [outputs])[0]!r} in place of a name or path")
-    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
+        if batch_norm not in (None, MOVING, BATCH):
+            raise ValueError(f"batch_norm is {batch_norm!r}")
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, OSError) as error:
         raise UsageError(
             explain(
                 f"'{path}' is damaged",
@@ -204,7 +218,7 @@ def _read_account(path: str) -> tuple[str, str, list[str], list[str]]:
                 fix="name the .keras file in its folder, and the checkpoint.",
             )
         ) from error
-    return found[0], found[1], tensors, outputs
+    return found, batch_norm, tensors, outputs
 
 
 def _complete(source: Source, checkpoint: str, meta: str) -> Source:

@@ -74,8 +74,12 @@ def harm(graph, saved, tmp_path):
     return build
 
 
+# Which network: of a graph that normalises with batch statistics and has no train op.
+WHICH = {"inputs": "x", "outputs": "end", "batch_norm": "moving"}
+
+
 def migrate(prefix, folder, **more):
-    return slimfix.migrate(prefix, str(folder / "keras"), inputs="x", outputs="end", **more)
+    return slimfix.migrate(prefix, str(folder / "keras"), **WHICH, **more)
 
 
 def verify(prefix, folder, **more):
@@ -83,7 +87,7 @@ def verify(prefix, folder, **more):
     from slimfix.migration.eager import run_eagerly
 
     model = run_eagerly(_some_model)
-    return slimfix.verify_parity(model, prefix, inputs="x", outputs="end", **more)
+    return slimfix.verify_parity(model, prefix, **WHICH, **more)
 
 
 def _some_model():
@@ -94,7 +98,7 @@ def _some_model():
 
 
 def record(prefix, folder, **more):
-    return slimfix.record(prefix, str(folder / "r.npz"), inputs="x", outputs="end", **more)
+    return slimfix.record(prefix, str(folder / "r.npz"), **WHICH, **more)
 
 
 def recalibrate(prefix, folder, **more):
@@ -175,7 +179,10 @@ def test_the_flag(harm, tmp_path, capsys, verb):
     np.savez(tmp_path / "data.npz", x=np.random.RandomState(3).normal(size=(40, 6)).astype("f4"))
     flags = [f"--checkpoint={prefix}", f"--data={tmp_path / 'data.npz'}"]
     flags += {
-        "record": [f"--output={tmp_path / 'r.npz'}", "--inputs=x", "--outputs=end"],
+        "record": [
+            f"--output={tmp_path / 'r.npz'}",
+            *(f"--{flag}={value}" for flag, value in WHICH.items()),
+        ],
         "recalibrate": [f"--output={tmp_path / 'new.ckpt'}"],
     }[verb]
     assert main([verb, *flags]) == 1
@@ -275,6 +282,7 @@ def test_what_lies_above_fed_tensors_is_not_run(harm, tmp_path, kind, behind):
 def test_what_python_gives_may_be_an_input(harm, tmp_path):
     """The graph says its dtype in a list."""
     prefix = harm("PyFunc")
-    recording = slimfix.record(prefix, tmp_path / "r.npz", inputs="spy", outputs="end", levels="L1")
+    which = {**WHICH, "inputs": "spy"}
+    recording = slimfix.record(prefix, tmp_path / "r.npz", levels="L1", **which)
     assert recording.inputs["spy:0"].dtype == np.float32
     assert CALLS == []

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
+from typing import Sequence
 
 from absl import flags
 
 import slimfix
-from slimfix.errors import SlimfixError, UnsupportedEnvironmentError, UsageError, printable
+from slimfix.errors import (
+    SlimfixError,
+    UndecidedError,
+    UnsupportedEnvironmentError,
+    UsageError,
+    printable,
+)
 
 # Verb -> what it does. The module of the same name below slimfix.commands does it.
 VERBS = {
@@ -83,6 +91,8 @@ def _run(verb: str, arguments: list[str]) -> int:
         return int(command.run(values))
     except (flags.Error, UsageError, UnsupportedEnvironmentError) as error:
         print(printable(f"slimfix {verb}: {error}", lines=True), file=sys.stderr)
+        if isinstance(error, UndecidedError):
+            print(_ways_on(["slimfix", verb, *arguments], error.flags), file=sys.stderr)
         return USAGE
     except (SlimfixError, OSError) as error:
         print(printable(f"slimfix {verb}: {error}", lines=True), file=sys.stderr)
@@ -90,6 +100,12 @@ def _run(verb: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"slimfix {verb}: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _ways_on(command: list[str], choices: Sequence[str]) -> str:
+    """Returns the command lines that make a choice, to be run as they are."""
+    lines = [" ".join(map(shlex.quote, [*command, choice])) for choice in choices]
+    return printable("\n".join(["Run one of:", *(f"  {line}" for line in lines)]), lines=True)
 
 
 def _overview() -> str:

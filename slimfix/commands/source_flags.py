@@ -60,6 +60,14 @@ def define_source_flags(values: flags.FlagValues) -> None:
         "Which values to take where the checkpoint holds moving averages (shadows) too.",
         flag_values=values,
     )
+    flags.DEFINE_enum(
+        "batch_norm",
+        None,
+        ["moving", "batch"],
+        "Which statistics batch norms use that the graph has in training mode for good; asked for "
+        "where it shows no train op.",
+        flag_values=values,
+    )
     define_allow_ops(values)
 
 
@@ -79,7 +87,7 @@ def read_source(values: flags.FlagValues) -> dict[str, Any]:
 
     Raises: UsageError: --network_kwargs or --input_shape cannot be read.
     """
-    plain = ("checkpoint", "meta", "frozen_graph", "saved_model", "network", "values")
+    plain = ("checkpoint", "meta", "frozen_graph", "saved_model", "network", "values", "batch_norm")
     listed = ("inputs", "outputs", "allow_ops")
     return {
         **{name: values[name].value for name in (*plain, *listed)},

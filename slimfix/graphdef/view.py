@@ -85,6 +85,8 @@ class GraphView:
       nodes: by name.
       collections: node names by collection; empty where the source has none.
       allowed_ops: op types that the user lets run although they do more than compute.
+      keeps_batch_statistics: whether a batch norm that is in training mode for good normalises with
+        each batch's statistics in inference too; else it takes the moving ones there.
       known_outside: what `control_flow` has found to lie in no branch.
     """
 
@@ -97,6 +99,7 @@ class GraphView:
     ):
         self.collections = collections
         self.allowed_ops: frozenset[str] = frozenset()
+        self.keeps_batch_statistics = False
         self.known_outside: set[tuple[str, int]] = set()
         self._live_names = live_names
         self._live_nodes = live_nodes
@@ -125,12 +128,20 @@ class GraphView:
         """Returns a view in which the nodes of these names are others; its readers read those."""
         nodes = [replaced.get(name, node) for name, node in self.nodes.items()]
         view = GraphView(nodes, self.collections, self._live_names, self._live_nodes)
-        return view.allowing(self.allowed_ops)
+        view.allowed_ops = self.allowed_ops
+        view.keeps_batch_statistics = self.keeps_batch_statistics
+        return view
 
     def allowing(self, ops: Iterable[str]) -> GraphView:
         """Returns the same view, which lets these op types run."""
         view = copy.copy(self)
         view.allowed_ops = frozenset(ops)
+        return view
+
+    def keeping_batch_statistics(self) -> GraphView:
+        """Returns the same view, whose inference is that of the graph as it was saved."""
+        view = copy.copy(self)
+        view.keeps_batch_statistics = True
         return view
 
     def __contains__(self, name: str) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 
 from slimfix import names
 from slimfix.errors import MigrationError, UsageError
+from slimfix.graphdef.fused import FUSED_OPS
+from slimfix.graphdef.view import Node
 from slimfix.migration.function import Function, Shape
 from slimfix.network.importing import FunctionGraph, find_constant, import_function
 from slimfix.network.resolved import Resolved
@@ -177,24 +179,36 @@ def _reduced(
         return skipped.get(tensor, tensor)
 
     nodes = {
-        node.name: dataclasses.replace(node, inputs=_renamed(node.inputs, skipped))
+        node.name: dataclasses.replace(node, inputs=_renamed(_read_by(node), skipped))
         for node in resolved.nodes.values()
         if names.join_tensor_name(node.name, 0) not in constants
         and names.join_tensor_name(node.name, 0) not in skipped
     }
+    read = {tensor for node in nodes.values() for tensor in node.inputs}
     aliases = {name: last_name(tensor) for name, tensor in resolved.aliases.items()}
     aliases.update({name: last_name(name) for name in skipped})
     return Function(
         nodes=nodes,
         inputs=resolved.inputs,
         outputs=_renamed(resolved.outputs, skipped),
-        variables=resolved.variables,
+        variables={
+            tensor: variable
+            for tensor, variable in resolved.variables.items()
+            if tensor in read or tensor in resolved.outputs
+        },
         constants=constants,
         shapes=shapes,
         aliases=aliases,
         switches=resolved.switches,
         permutations={},
     )
+
+
+def _read_by(node: Node) -> tuple[str, ...]:
+    """Returns what the first output of a node is computed from: a fused batch norm in training mode
+    takes moving statistics in, and does not look at them."""
+    in_training = node.op in FUSED_OPS and node.attr("is_training", True)
+    return node.inputs[:3] if in_training else node.inputs
 
 
 def _renamed(tensors: Sequence[str], skipped: Mapping[str, str]) -> tuple[str, ...]:

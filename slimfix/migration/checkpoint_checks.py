@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Iterable
-
-import numpy as np
+from typing import Iterable, Sequence
 
 from slimfix.errors import CheckpointMismatchError, explain
 from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.updates import OPTIMIZER_UPDATES
 from slimfix.graphdef.view import GraphView
+from slimfix.network.batch_norm_choice import BATCH, is_initial, option
 from slimfix.network.weights import Weights
 
 
@@ -29,7 +28,7 @@ def check_statistics(
     Raises: CheckpointMismatchError: names every layer that training left behind.
     """
     layers = [layer for layer in layers if layer.mode != "inference"]
-    initial = [layer for layer in layers if _is_initial(layer, weights)]
+    initial = [layer for layer in layers if is_initial(layer, weights)]
     optimizers = [
         node.name for node in view.nodes.values() if node.op.startswith(OPTIMIZER_UPDATES)
     ]
@@ -54,7 +53,7 @@ def check_statistics(
                 "reaches these update ops, though the layers normalise with batch statistics in "
                 "training.",
                 fix="train again with slimfix.create_train_op(); with these statistics the network "
-                "is garbage in inference, in TensorFlow 1 as well as in Keras.",
+                "is garbage in inference, in TensorFlow 1 as well as in Keras." + _other_way(stale),
             )
         )
     return tuple(
@@ -64,9 +63,11 @@ def check_statistics(
     )
 
 
-def _is_initial(layer: BatchNormLayer, weights: Weights) -> bool:
-    pairs: list[tuple[str, float]] = []
-    for name, value in ((layer.moving_mean, 0.0), (layer.moving_variance, 1.0)):
-        if name is not None and name in weights:
-            pairs.append((name, value))
-    return bool(pairs) and all(np.all(weights.read(name) == value) for name, value in pairs)
+def _other_way(stale: Sequence[BatchNormLayer]) -> str:
+    """pix2pix and its kin never update what they never read."""
+    if any(layer.mode != "training" for layer in stale):
+        return ""
+    return (
+        " Or, if it is to use each batch's statistics in inference too, take the graph as it was "
+        f"saved, with {option(BATCH)}."
+    )

@@ -29,10 +29,9 @@ from slimfix.migration.plan import plan_model
 from slimfix.migration.planner import Planner, layer_name
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
+from slimfix.migration.whose_inference import check_kept, describe_function, list_notes
 from slimfix.network.checked import CheckedNetwork, check_network
-from slimfix.network.inference import BATCH_NORM
 from slimfix.network.input_types import read_input_type
-from slimfix.network.resolved import Resolved
 from slimfix.network.signature import Signature
 from slimfix.network.sources import Source
 from slimfix.network.trainable import find_trainable
@@ -50,6 +49,8 @@ class Migration:
       probes: where tensors of the graph appear in the model, in data-flow order.
       variables: the fate of every variable of the checkpoint.
       training_switches: the value by tensor name that each switch has in training.
+      proved: which function of the graph it computes, as of `whose_inference.describe_function`.
+      batch_norm: which statistics were chosen, 'moving' or 'batch'; None where nothing was.
       notes: 'scope: note' lines where training will differ from slim, or values look odd.
       checkpoint: open, as it was read.
       view: the whole graph, functions opened.
@@ -65,6 +66,8 @@ class Migration:
     probes: tuple[Probe, ...]
     variables: tuple[VariableFate, ...]
     training_switches: Mapping[str, bool]
+    proved: str
+    batch_norm: str | None
     notes: tuple[str, ...]
     checkpoint: Checkpoint
     view: GraphView
@@ -104,7 +107,8 @@ def plan_migration(checked: CheckedNetwork, exact_batch_norm: bool = False) -> M
         the graph does; those that cannot are in the notes. The model then loads with slimfix only.
     Raises:
       CheckpointError: a data file of the checkpoint is damaged.
-      UsageError: the graph does not say the shape or dtype of an input.
+      UsageError: the graph does not say the shape or dtype of an input; or batch statistics were
+        chosen, and nothing uses them.
       CheckpointMismatchError: statistics were never trained.
       UnsupportedOpError: ops without a converter.
     """
@@ -139,6 +143,7 @@ def _plan(checked: CheckedNetwork, exact_batch_norm: bool) -> Migration:
         exact=exact,
     )
     plan = plan_model(planner, inputs_planned)
+    check_kept(plan, network.batch_norm)
     fates = account_for(weights, plan, function, layers)
     notes = [f"{layer.scope}: {note}" for layer in plan.layers for note in layer.notes]
     return Migration(
@@ -149,9 +154,11 @@ def _plan(checked: CheckedNetwork, exact_batch_norm: bool) -> Migration:
         probes=tuple(probe for probe in find_probes(plan) if _is_of_the_graph(view, probe.tensor)),
         variables=fates,
         training_switches=resolved.training_switches,
+        proved=describe_function(view, resolved, plan, weights),
+        batch_norm=network.batch_norm,
         notes=(
             *checked.notes,
-            *_mode_notes(resolved),
+            *list_notes(view, reading.layers, resolved, weights),
             *_layout_notes(signature, function),
             *network.notes,
             *odd_values,
@@ -208,15 +215,6 @@ def _layout_notes(signature: Signature, function: Function) -> list[str]:
 def _is_of_the_graph(view: GraphView, tensor: str) -> bool:
     """Transposes between NCHW and NHWC are not."""
     return names.split_tensor_name(tensor)[0] in view
-
-
-def _mode_notes(resolved: Resolved) -> list[str]:
-    return [
-        f"{node.attr('scope')}: the graph normalises with batch statistics for good "
-        "(is_training=True); taken in inference mode, with the moving ones"
-        for node in resolved.nodes.values()
-        if node.op == BATCH_NORM
-    ]
 
 
 def _input_records(

@@ -135,6 +135,7 @@ class Planner:
         weights: Sequence[WeightRecord] = (),
         scope: str | None = None,
         shape: Shape = None,
+        notes: Sequence[str] = (),
     ) -> str:
         """Plans a layer or operation inside what `node` does, where Keras needs several for it.
 
@@ -149,11 +150,12 @@ class Planner:
           weights: as of `layer`.
           scope: as of `layer`; None for one called after node and label.
           shape: static shape of the result, where a converter will ask for it.
+          notes: as of `layer`.
         Returns: the tensor name of its result, which the graph does not have.
         """
         scope = f"{node.name}/{label}" if scope is None else scope
         tensor = names.join_tensor_name(f"{node.name}/{label}{_NOT_IN_GRAPH}{len(self._steps)}", 0)
-        record = self.layer(target, scope, inputs, node, config, weights)
+        record = self.layer(target, scope, inputs, node, config, weights, notes)
         self._steps[tensor] = dataclasses.replace(record, outputs=(tensor,), is_step=True)
         self._step_shapes[tensor] = shape
         return tensor

@@ -6,7 +6,8 @@ import dataclasses
 from typing import Sequence
 
 from slimfix.errors import naming
-from slimfix.network.checks import check_filters, check_inference
+from slimfix.network.batch_norm_choice import check_batch_norm
+from slimfix.network.checks import check_filters
 from slimfix.network.network import Network
 from slimfix.network.reading import Reading, read_network
 from slimfix.network.sources import Source
@@ -47,16 +48,19 @@ def check_network(
     Raises:
       CheckpointError: a file is missing or damaged.
       UsageError: inputs or outputs are unknown, or there are several candidates.
+      UndecidedError: nobody can tell which statistics batch norms are to use (see
+        `batch_norm_choice`), and the source does not say.
       CheckpointMismatchError: variables are missing, or of another shape.
       UnsupportedOpError: data decides what is computed.
-      MigrationError: a batch norm has no inference mode.
+      MigrationError: a batch norm has batch statistics alone, and the source does not choose them.
     """
     network = source.open()
     reading = read_network(network, inputs, outputs)
     with naming(network.source):
         raw = find_weights(network.view, reading.joined, network.checkpoint)
+        resolved = reading.resolved
+        check_batch_norm(network.view, reading.layers, resolved, raw, network.batch_norm)
         weights, notes = choose_values(raw, reading.variables, values)
         check_variables(network.view, reading.variables, weights)
-        check_inference(reading.resolved)
-        check_filters(reading.resolved, weights)
+        check_filters(resolved, weights)
     return CheckedNetwork(network, reading, weights, tuple(notes))

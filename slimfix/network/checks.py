@@ -1,4 +1,4 @@
-"""Checks that a pruned graph is a function of its inputs, in inference, before anything is run."""
+"""Checks that a pruned graph is a function of its inputs before anything is run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Sequence
 from slimfix import names
 from slimfix.errors import MigrationError, UnsupportedOpError, UsageError, count, explain
 from slimfix.graphdef.calls import CASES, CONDITIONALS, LOOPS
-from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.network.resolved import Resolved
 from slimfix.network.signature import Signature
 from slimfix.network.weights import Weights
@@ -74,26 +73,6 @@ def check_control_flow(resolved: Resolved) -> None:
                 cause="a tf.while_loop or tf.map_fn, a tf.cond on computed values, or a graph "
                 "with version 2 control flow.",
                 fix="choose --inputs behind them or --outputs before them.",
-            )
-        )
-
-
-def check_inference(resolved: Resolved) -> None:
-    """Raises MigrationError if a batch norm uses batch statistics whatever the switches."""
-    training = [
-        node
-        for node in resolved.nodes.values()
-        if node.op in FUSED_OPS and node.attr("is_training", True)
-    ]
-    if training:
-        raise MigrationError(
-            explain(
-                f"{len(training)} batch-norm layers normalise with batch statistics, whatever the "
-                "switches",
-                [f"'{node.name}' ({node.op})" for node in training],
-                cause="the graph shows no moving statistics of theirs, or has them in a branch.",
-                fix="build the network once more with is_training=False (or a placeholder), save "
-                "its graph with tf.train.export_meta_graph, and name that file with --meta.",
             )
         )
 

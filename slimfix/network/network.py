@@ -24,6 +24,8 @@ class Network:
       default_inputs, default_outputs: tensor names to take where the user names none; () to find
         them in the graph.
       notes: 'source: note' lines on what this source cannot tell.
+      batch_norm: which statistics a batch norm that is in training mode for good uses in inference:
+        'moving' or 'batch'; None where the user did not say.
     """
 
     view: GraphView
@@ -35,6 +37,7 @@ class Network:
     default_inputs: tuple[str, ...] = ()
     default_outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    batch_norm: str | None = None
 
 
 def open_network(meta_graph: Any, checkpoint: Checkpoint, source: str) -> Network:

@@ -67,7 +67,8 @@ def _read(network: Network, inputs: str | Sequence[str], outputs: str | Sequence
     )
     joined = find_joined(view)
     layers = find_batch_norm_layers(view)
-    inference = in_inference_mode(view, layers, joined)
+    kept = view.keeps_batch_statistics
+    inference = view if kept else in_inference_mode(view, layers, joined)
     resolved = resolve(inference, signature.inputs, signature.outputs, joined)
     check_outputs(signature, resolved)
     check_fed(resolved)

@@ -67,8 +67,8 @@ class Original:
           float64: rewrite every float32 tensor, constant and variable to float64, and every op
             whose kernel knows no float64 to ops that do.
           training: take the graph as training does, but that dropout drops nothing; else layers
-            that are in training mode whatever the switches are taken in inference mode, and
-            dropout left out (see `modes`).
+            that are in training mode whatever the switches are taken in inference mode, unless
+            `view` keeps batch statistics, and dropout left out (see `modes`).
         Raises:
           MigrationError: the graph refuses inputs of these shapes.
           UnsafeGraphError: it would do more than compute, or fill the memory.

@@ -63,6 +63,7 @@ def record(
     input_shape: Sequence[int | None] = (),
     values: str | None = None,
     allow_ops: str | Sequence[str] = (),
+    batch_norm: str | None = None,
     data: np.ndarray | Data | str | os.PathLike[str] | None = None,
     levels: str | Sequence[str] = (),
     optimizer: str = "momentum",
@@ -81,7 +82,7 @@ def record(
       checkpoint: checkpoint prefix; None for a frozen graph or a SavedModel.
       output: .npz file to write; its folder exists.
       meta, inputs, outputs, frozen_graph, saved_model, network, network_kwargs, input_shape,
-        values, allow_ops: where the network is, as of `slimfix.migrate`.
+        values, allow_ops, batch_norm: where the network is, as of `slimfix.migrate`.
       data: value by tensor name, or that of the only input, or the path of an .npz or .npy file of
         such; None to draw inputs. The first axis counts samples.
       levels: of 'L1' (every tensor between inputs and outputs in inference; recorded always),
@@ -108,7 +109,15 @@ def record(
     if output is None:
         raise UsageError("record() needs an output")
     source = Source(
-        checkpoint, meta, frozen_graph, saved_model, network, network_kwargs, input_shape, allow_ops
+        checkpoint,
+        meta,
+        frozen_graph,
+        saved_model,
+        network,
+        network_kwargs,
+        input_shape,
+        allow_ops,
+        batch_norm,
     )
     return record_network(
         source,

@@ -43,7 +43,8 @@ def rewrite(
         that goes on waiting.
     Raises: UnsafeGraphError: they would do more than compute.
     """
-    in_mode, renamed = without_dropout(view) if training else in_inference_mode(view)
+    as_it_is = training or view.keeps_batch_statistics
+    in_mode, renamed = without_dropout(view) if as_it_is else in_inference_mode(view)
     original = {node.name: node for node in in_mode}
     nodes: dict[str, Node] = {}
     switches = set()

@@ -46,6 +46,7 @@ def _document(result: MigrationResult) -> dict[str, Any]:
             "outputs": list(result.outputs),
             "switches": {tensor: bool(value) for tensor, value in result.switches.items()},
         },
+        "proved": result.proved,
         "variables": {
             "total": account.total,
             "migrated": len(account.migrated),

@@ -32,6 +32,7 @@ def build_result(
         inputs={record.tensor: record.name for record in migration.plan.inputs},
         outputs=migration.signature.outputs,
         switches=migration.function.switches,
+        proved=migration.proved,
         variables=migration.variables,
         notes=migration.notes,
         parity=parity,

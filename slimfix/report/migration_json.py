@@ -32,6 +32,7 @@ def format_migration_json(
             "checkpoint": migration.checkpoint.prefix,
             "meta": migration.meta,
             "switches": {name: bool(on) for name, on in migration.function.switches.items()},
+            "batch_norm": migration.batch_norm,
         },
         "inputs": [
             {

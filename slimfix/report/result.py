@@ -19,6 +19,8 @@ class MigrationResult:
       inputs: Keras input name by tensor name.
       outputs: tensor names.
       switches: the value that each boolean switch was given, by tensor name.
+      proved: which function of the graph the model computes: 'the same function as the original',
+        or what else the graph is, run as it was saved.
       variables: every variable of the checkpoint, with its fate.
       notes: 'scope: note' lines where training will differ from slim.
       parity: the proof.
@@ -32,6 +34,7 @@ class MigrationResult:
     inputs: Mapping[str, str]
     outputs: tuple[str, ...]
     switches: Mapping[str, bool]
+    proved: str
     variables: tuple[VariableFate, ...]
     notes: tuple[str, ...]
     parity: ParityResult

@@ -34,9 +34,9 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
     ran = {level.level: level for level in parity.levels}
     sentences = describe_failures(parity)
     if not sentences:
-        sentences += _inference(parity, ran[Level.INFERENCE], "The")
+        sentences += _inference(result, ran[Level.INFERENCE], "The")
     elif ran[Level.WEIGHTS].passed and ran[Level.INFERENCE].passed:
-        sentences += _inference(parity, ran[Level.INFERENCE], "In inference (L1) the")
+        sentences += _inference(result, ran[Level.INFERENCE], "In inference (L1) the")
     for level in (Level.TRAINING, Level.GRADIENTS, Level.TRAJECTORY):
         if level in ran and ran[level].passed:
             sentences.append(_beyond_inference(ran[level]))
@@ -55,11 +55,9 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _inference(parity: ParityResult, level: LevelParity, the: str) -> Iterator[str]:
-    yield (
-        f"{the} Keras model computes the same function as the original; "
-        f"{_SAME_FUNCTION[level.verdict]}."
-    )
+def _inference(result: MigrationResult, level: LevelParity, the: str) -> Iterator[str]:
+    parity = result.parity
+    yield f"{the} Keras model computes {result.proved}; {_SAME_FUNCTION[level.verdict]}."
     degraded = sum(row.verdict is Verdict.DEGRADED for row in parity.layers)
     if degraded:
         yield (

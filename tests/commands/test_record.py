@@ -111,6 +111,7 @@ def test_a_network_function(slimfix, tmp_path, monkeypatch):
         "--network=small_net_to_record:build",
         f"--network_kwargs={json.dumps(arguments)}",
         "--input_shape=6",
+        "--batch_norm=moving",
         f"--output={path}",
     )
     assert (code, err) == (0, "")
@@ -123,9 +124,9 @@ def test_help_names_every_flag(slimfix):
     assert (code, err) == (0, "")
     assert out.startswith("Write down what a TensorFlow 1 network computes")
     assert re.findall(r"^  --(\w+)$", out, re.MULTILINE) == [
-        "allow_ops", "batch_size", "checkpoint", "data", "frozen_graph", "help", "input_shape",
-        "inputs", "learning_rate", "levels", "meta", "network", "network_kwargs", "optimizer",
-        "output", "outputs", "overwrite", "saved_model", "steps", "values",
+        "allow_ops", "batch_norm", "batch_size", "checkpoint", "data", "frozen_graph", "help",
+        "input_shape", "inputs", "learning_rate", "levels", "meta", "network", "network_kwargs",
+        "optimizer", "output", "outputs", "overwrite", "saved_model", "steps", "values",
     ]  # fmt: skip
 
 

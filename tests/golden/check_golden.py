@@ -48,6 +48,20 @@ def check_recording(directory):
     )
 
 
+def check_as_saved(directory):
+    """Reruns the .meta as it was saved, on one sample and on three; returns the largest error."""
+    prefix = os.path.join(directory, "model.ckpt")
+    expected = np.load(os.path.join(directory, "expected.npz"))
+    errors = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.train.import_meta_graph(read_meta(prefix + ".meta")).restore(session, prefix)
+        for size in (1, 3):
+            feed = {"images:0": expected[f"images_{size}"]}
+            value = session.run("output:0", feed)
+            errors.append(relative_error(value, expected[f"batch_{size}"]))
+    return max(errors)
+
+
 def read_meta(path):
     """Returns the MetaGraphDef without `_output_shapes`.
 
@@ -206,11 +220,14 @@ def main():
     failed = []
     for meta in sorted(glob.glob(os.path.join(HERE, "*", "*", "model.ckpt.meta"))):
         directory = os.path.dirname(meta)
-        errors = [check_recording(directory)]
+        kind = os.path.basename(os.path.dirname(directory))
+        if kind == "forms":  # What they give was recorded of another graph, built for inference.
+            continue
+        errors = [check_as_saved(directory) if kind == "as_saved" else check_recording(directory)]
         note = ""
-        if "micro" in directory:
+        if kind == "micro":
             errors.append(check_micro(directory))
-        else:
+        elif kind == "digits":
             recorded = np.load(os.path.join(directory, "recording.npz"))
             correct = recorded["test/logits"].argmax(axis=1) == digits["test_labels"]
             note = f"test accuracy {correct.mean():.4f}"

@@ -6,6 +6,7 @@ import pytest
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
 from slimfix.migration.layout import to_last
+from slimfix.network.sources import Source
 
 
 def build(x, data_format, is_training=False, fused=True):
@@ -64,7 +65,8 @@ def test_no_transpose_is_left(graph, saved, batch, edge, is_training, fused):
     turned = x if edge == "NCHW" else tf.transpose(x, [0, 3, 1, 2])
     outputs = build(turned, "NCHW", is_training, fused)
     prefix = saved()
-    migration = convert(prefix, inputs="x:0", outputs=[each.name for each in outputs])
+    source = Source(prefix, batch_norm="moving")
+    migration = convert(source, inputs="x:0", outputs=[each.name for each in outputs])
     assert migration.plan.inputs[0].shape == (None, 9, 8, 3)
     assert not [r for r in migration.plan.layers if "ermute" in r.target or "transpose" in r.target]
     moved = {"x:0", outputs[0].name} if edge == "NCHW" else {outputs[0].name}

@@ -4,6 +4,7 @@ import pytest
 
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
+from slimfix.network.sources import Source
 from slimfix.parity import diff_parity
 
 
@@ -98,6 +99,7 @@ def test_training_mode_with_small_variances(graph, fused, tmp_path):
         session.run(tf.global_variables_initializer())
         session.run(tf.assign(variance, [1e-3, 2e-4, 5e-3]))
         tf.train.Saver().save(session, prefix, write_state=False)
-    migration = convert(prefix, inputs="x:0", outputs=net.name)
+    source = Source(prefix, batch_norm="moving")
+    migration = convert(source, inputs="x:0", outputs=net.name)
     run_eagerly(migration.model.save, path)
     assert diff_parity(path, migration).layers[0].function_error < 1e-14

@@ -10,6 +10,7 @@ import pytest
 from slimfix.errors import ParityError, UsageError
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
+from slimfix.network.sources import Source
 from slimfix.parity import Level, Verdict, diff_parity, read_recording
 from slimfix.reference.optimizers import Optimizer
 
@@ -321,9 +322,10 @@ def test_every_optimizer_takes_the_same_steps(micro, kind):
 def prove(saved):
     """Converts what ends in some tensors and proves it at every level."""
 
-    def run(*outputs, inputs=("x:0",), **more):
+    def run(*outputs, inputs=("x:0",), batch_norm=None, **more):
         names = [tensor.name for tensor in outputs]
-        migration = convert(saved(), inputs=list(inputs), outputs=names)
+        source = Source(saved(), batch_norm=batch_norm)
+        migration = convert(source, inputs=list(inputs), outputs=names)
         result = diff_parity(migration.model, migration, levels=EVERY, steps=3, **more)
         assert result.passed, (passed(result), result.first_difference)
         assert all(max(each.worst for each in result.levels) < 1e-9 for each in result.levels)
@@ -341,7 +343,7 @@ def test_a_bias_in_front_of_a_batch_norm(graph, prove):
     x = tf.placeholder(tf.float32, [None, 6, 5, 2], name="x")
     net = slim.conv2d(x, 3, [3, 2], activation_fn=None, scope="conv")
     output = slim.batch_norm(net, is_training=True, decay=0.9, scale=True, scope="bn")
-    result, _ = prove(output)
+    result, _ = prove(output, batch_norm="moving")
     rows = {row.tensor: row for row in result.gradients}
     bias = rows["conv/biases"]
     assert bias.cause == (

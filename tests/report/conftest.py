@@ -99,6 +99,7 @@ def passing():
         inputs={"images:0": "images", "mask:0": "mask_in"},
         outputs=parity.outputs,
         switches={"is_training:0": False},
+        proved="the same function as the original",
         variables=fates(),
         notes=(
             f"net/bn1: {FUSED_NOTE}",

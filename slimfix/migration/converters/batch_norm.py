@@ -1,4 +1,4 @@
-"""Batch norm in inference mode: the fused op, the fused op between reshapes, and written out."""
+"""Batch norm: the fused op, the fused op between reshapes, and written out in inference mode."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from slimfix.graphdef.batch_norm import BatchNormLayer
 from slimfix.graphdef.fused import FUSED_OPS
 from slimfix.graphdef.view import Node
 from slimfix.migration import exact
+from slimfix.migration.converters.batch_statistics import batch_statistics
+from slimfix.migration.converters.parameters import Parameters
 from slimfix.migration.planner import Planner
 from slimfix.migration.records import LayerRecord, WeightRecord
 from slimfix.migration.registry import converts
@@ -56,10 +58,23 @@ def fused_rank_2(planner: Planner, node: Node) -> LayerRecord | None:
 
 
 def _fused(planner: Planner, node: Node, end: Node, source: str) -> LayerRecord | None:
-    if node.attr("is_training", True) or node.attr("data_format", "NHWC") != "NHWC":
+    if node.attr("data_format", "NHWC") != "NHWC":
         return None
-    _, gamma, beta, mean, variance = node.inputs
+    gamma, beta = node.inputs[1:3]
+    if node.attr("is_training", True):
+        return _fused_in_training_mode(planner, end, source, gamma, beta, node.attr("epsilon"))
+    mean, variance = node.inputs[3:]
     return _layer(planner, end, source, gamma, beta, mean, variance, node.attr("epsilon"))
+
+
+def _fused_in_training_mode(
+    planner: Planner, end: Node, source: str, gamma: str, beta: str, epsilon: float
+) -> LayerRecord | None:
+    scale, center = _affine(planner, gamma, 1.0), _affine(planner, beta, 0.0)
+    if scale is None or center is None:
+        return None
+    parameters = Parameters(gamma if scale else None, beta if center else None)
+    return batch_statistics(planner, end, source, parameters, epsilon)
 
 
 @converts("Add", "AddV2")

@@ -1,11 +1,11 @@
-"""Layer, instance and group norm: a written-out normalisation by the sample's own moments.
+"""Layer, instance and group norm: a written-out normalisation by its input's own moments.
 
-Batch norm in inference mode has the same form, but its moments are variables.
+Batch norm has the same form: in inference mode its moments are variables, in training mode they are
+the batch's.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,25 +13,16 @@ import numpy as np
 from slimfix import names
 from slimfix.graphdef.view import Node
 from slimfix.migration.converters.batch_norm import match_written_out
+from slimfix.migration.converters.batch_statistics import batch_statistics
+from slimfix.migration.converters.parameters import Parameters
 from slimfix.migration.planner import Planner
-from slimfix.migration.records import LayerRecord, WeightRecord
+from slimfix.migration.records import LayerRecord
 from slimfix.migration.registry import converts
 
 
-@dataclasses.dataclass(frozen=True)
-class _Parameters:
-    """gamma and beta of a norm: the tensors that read them, None for one that it has not."""
-
-    gamma: str | None
-    beta: str | None
-
-    def shapes(self, planner: Planner) -> set[tuple[int, ...]]:
-        return {planner.weight("", tensor).shape for tensor in (self.gamma, self.beta) if tensor}
-
-
 @converts("Add", "AddV2")
-def layer_or_instance_norm(planner: Planner, node: Node) -> LayerRecord | None:
-    """slim.layer_norm and slim.instance_norm.
+def by_own_moments(planner: Planner, node: Node) -> LayerRecord | None:
+    """slim.layer_norm, slim.instance_norm, and batch norm by the batch's moments, written out.
 
     Source: tensorflow:tensorflow/contrib/layers/python/layers/layers.py, normalization.py.
     """
@@ -40,12 +31,14 @@ def layer_or_instance_norm(planner: Planner, node: Node) -> LayerRecord | None:
         return None
     source, parameters, axes, epsilon = found
     shape = planner.shape(source)
-    if shape is None or any(_unread(planner, t) for t in (parameters.gamma, parameters.beta)):
-        return None
-    sizes = parameters.shapes(planner)
-    if len(sizes) > 1:
+    if shape is None or not parameters.are_variables(planner):
         return None
     rank = len(shape)
+    if axes == tuple(range(rank - 1)):
+        return batch_statistics(planner, node, source, parameters, epsilon)
+    sizes = parameters.shapes(planner)
+    if len(sizes) > 1 or any(planner.is_batch(source, axis) for axis in axes):
+        return None
     # The parameters broadcast along the last axes, and Keras's lie along those it normalises.
     wanted = sizes.pop() if sizes else None
     config: dict[str, Any] = {"epsilon": epsilon}
@@ -61,6 +54,29 @@ def layer_or_instance_norm(planner: Planner, node: Node) -> LayerRecord | None:
         return None
     config.update(groups=groups, axis=-1)
     return _layer(planner, "GroupNormalization", source, node, config, parameters)
+
+
+@converts("Div", "Mul", "RealDiv")
+def by_own_moments_as_in_textbooks(planner: Planner, node: Node) -> LayerRecord | None:
+    """(x - mean) / sqrt(variance + epsilon), or * rsqrt(...), by the batch's moments.
+
+    Scale and offset, if any, are arithmetic with variables.
+    """
+    difference, spread = node.inputs
+    if node.op == "Mul" and planner.producer(difference, "Rsqrt"):
+        difference, spread = spread, difference
+    centred = planner.producer(difference, "Sub")
+    root = planner.producer(spread, "Rsqrt" if node.op == "Mul" else "Sqrt")
+    total = planner.producer(root.inputs[0], "Add", "AddV2") if root else None
+    if centred is None or total is None:
+        return None
+    source, mean = centred.inputs
+    epsilon = planner.constant(total.inputs[1])
+    axes = _own_moments(planner, source, mean, total.inputs[0])
+    rank = len(planner.shape(source) or ())
+    if epsilon is None or epsilon.ndim or axes != tuple(range(rank - 1)):
+        return None
+    return batch_statistics(planner, node, source, Parameters(None, None), float(epsilon))
 
 
 @converts("Reshape")
@@ -84,7 +100,9 @@ def group_norm(planner: Planner, node: Node) -> LayerRecord | None:
     rank = len(shape)
     if len(grouped) != rank + 1 or grouped[1:-2] != shape[1:-1] or None in grouped[-2:]:
         return None
-    if axes != (*range(1, rank - 1), rank) or planner.is_batch(split, rank - 1):
+    if axes != (*range(1, rank - 1), rank):
+        return None
+    if any(planner.is_batch(split, axis) for axis in (*axes, rank - 1)):
         return None
     config = {"epsilon": epsilon, "groups": grouped[-2], "axis": -1}
     source = before.inputs[0]
@@ -93,7 +111,7 @@ def group_norm(planner: Planner, node: Node) -> LayerRecord | None:
 
 def _match_grouped(
     planner: Planner, source: str, gain: str, offset: str
-) -> tuple[_Parameters, tuple[int, ...], float] | None:
+) -> tuple[Parameters, tuple[int, ...], float] | None:
     """Reads gain = rsqrt(variance + epsilon) * gamma and offset = beta - mean * gain."""
     gamma = beta = None
     shifted = planner.producer(offset, "Add", "AddV2")
@@ -118,13 +136,13 @@ def _match_grouped(
         return None
     if negative.inputs[1] != names.join_tensor_name(root.name, 0):
         return None
-    read = _Parameters(*(_read_grouped(planner, tensor) for tensor in (gamma, beta)))
+    read = Parameters(*(_read_grouped(planner, tensor) for tensor in (gamma, beta)))
     if (read.gamma is None) != (gamma is None) or (read.beta is None) != (beta is None):
         return None
     return read, axes, float(epsilon)
 
 
-def _match(planner: Planner, node: Node) -> tuple[str, _Parameters, tuple[int, ...], float] | None:
+def _match(planner: Planner, node: Node) -> tuple[str, Parameters, tuple[int, ...], float] | None:
     """Reads (input, parameters, axes, epsilon) where both moments are taken of the input itself."""
     for scaled, offset in (node.inputs, node.inputs[::-1]):
         found = match_written_out(planner, scaled, offset)
@@ -133,12 +151,13 @@ def _match(planner: Planner, node: Node) -> tuple[str, _Parameters, tuple[int, .
         source, gamma, beta, mean, variance, epsilon = found
         axes = _own_moments(planner, source, mean, variance)
         if axes is not None:
-            return source, _Parameters(gamma, beta), axes, epsilon
+            return source, Parameters(gamma, beta), axes, epsilon
     return None
 
 
 def _own_moments(planner: Planner, source: str, mean: str, variance: str) -> tuple[int, ...] | None:
     """Returns the axes over which the two are mean and variance of `source`, as tf.nn.moments."""
+    mean, variance = (_unsqueezed(planner, tensor) for tensor in (mean, variance))
     axes = _moment_axes(planner, mean, source)
     squares = planner.producer(variance, "Mean")
     deviation = planner.producer(squares.inputs[0], "SquaredDifference") if squares else None
@@ -157,12 +176,15 @@ def _moment_axes(planner: Planner, tensor: str, source: str) -> tuple[int, ...] 
     axes = planner.constant(mean.inputs[1])
     if axes is None:
         return None
-    over = tuple(sorted(int(axis) % len(shape) for axis in np.ravel(axes)))
-    return None if any(planner.is_batch(source, axis) for axis in over) else over
+    return tuple(sorted(int(axis) % len(shape) for axis in np.ravel(axes)))
 
 
-def _unread(planner: Planner, tensor: str | None) -> bool:
-    return tensor is not None and planner.variable(tensor) is None
+def _unsqueezed(planner: Planner, tensor: str) -> str:
+    """Returns what tf.nn.moments leaves a moment [channels] of, which broadcasts as that does."""
+    node = planner.producer(tensor, "Squeeze")
+    if node is None or len(planner.shape(tensor) or ()) != 1:
+        return tensor
+    return node.inputs[0]
 
 
 def _read_grouped(planner: Planner, tensor: str | None) -> str | None:
@@ -179,13 +201,8 @@ def _layer(
     source: str,
     end: Node,
     config: dict[str, Any],
-    parameters: _Parameters,
+    parameters: Parameters,
 ) -> LayerRecord:
-    weights: list[WeightRecord] = []
-    config.update(scale=parameters.gamma is not None, center=parameters.beta is not None)
-    for name, tensor in (("gamma", parameters.gamma), ("beta", parameters.beta)):
-        if tensor is not None:
-            weights.append(planner.weight(name, tensor))
-            config[f"{name}_regularizer"] = planner.regularizer(tensor)
-    scope = names.parent_scope(weights[0].variable) if weights else names.parent_scope(end.name)
-    return planner.layer(f"layers.{kind}", scope or end.name, [source], end, config, weights)
+    config.update(parameters.config(planner))
+    weights, scope = parameters.weights(planner), parameters.scope(planner, end)
+    return planner.layer(f"layers.{kind}", scope, [source], end, config, weights)

@@ -9,6 +9,7 @@ from typing import Any, Callable, Mapping, Sequence
 from slimfix.checkpoint import meta_beside, read_checkpoint
 from slimfix.errors import UsageError, explain
 from slimfix.graphdef.meta import read_meta
+from slimfix.network.batch_norm_choice import BATCH, MOVING
 from slimfix.network.network import Network, open_network
 from slimfix.network.sources.frozen_graph import open_frozen_graph
 from slimfix.network.sources.function import open_function
@@ -30,6 +31,8 @@ class Source:
       network_kwargs: keyword arguments of that function.
       input_shape: of the input that it takes, without the batch; () where it takes none.
       allow_ops: op types that may run although they do more than compute.
+      batch_norm: which statistics a batch norm that is in training mode for good uses in inference:
+        'moving', or 'batch' for each batch's; None to be asked where the graph does not tell.
     """
 
     checkpoint: str | os.PathLike[str] | None = None
@@ -40,6 +43,7 @@ class Source:
     network_kwargs: Mapping[str, Any] | None = None
     input_shape: Sequence[int | None] = ()
     allow_ops: str | Sequence[str] = ()
+    batch_norm: str | None = None
 
     def open(self) -> Network:
         """Returns the network, read.
@@ -51,7 +55,10 @@ class Source:
         self._check()
         network = self._read()
         ops = [self.allow_ops] if isinstance(self.allow_ops, str) else self.allow_ops
-        return dataclasses.replace(network, view=network.view.allowing(ops))
+        view = network.view.allowing(ops)
+        if self.batch_norm == BATCH:
+            view = view.keeping_batch_statistics()
+        return dataclasses.replace(network, view=view, batch_norm=self.batch_norm)
 
     def _read(self) -> Network:
         if self.frozen_graph is not None:
@@ -83,5 +90,7 @@ class Source:
             raise UsageError(f"{whole[0]} holds its graph; {' and '.join(extra)} cannot be another")
         if len(extra) > 1:
             raise UsageError("meta and network are two graphs; give one")
+        if self.batch_norm not in (None, MOVING, BATCH):
+            raise UsageError(f"batch_norm is {self.batch_norm!r}; want '{MOVING}' or '{BATCH}'")
         if self.network is None and (self.network_kwargs or self.input_shape):
             raise UsageError("network_kwargs and input_shape are for network, which was not given")
