@@ -17,7 +17,9 @@ def guess_dtype(segment: Segment, index: int) -> Iterator[Hypothesis]:
     """
     step = segment.chain.steps[index]
     has = getattr(step.operation, "compute_dtype", None)
-    wanted = segment.planned.steps[-1].outputs[0].dtype if segment.planned.steps else "float32"
+    name = segment.planned_name(step)
+    planned = {each.name: each.outputs[0].dtype for each in segment.planned.steps}
+    wanted = planned.get(name) or next(reversed(planned.values()), "float32")
     if has is None or has == wanted or not (_is_float(has) and _is_float(wanted)):
         return
     if step.training:
