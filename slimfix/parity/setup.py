@@ -46,7 +46,7 @@ class Setup:
     def floating_outputs(self) -> tuple[str, ...]:
         """Tensor names of the outputs that a loss can be taken of."""
         outputs = zip(self.migration.signature.outputs, self.flow.outputs)
-        return tuple(tensor for tensor, made in outputs if made.dtype.startswith("float"))
+        return tuple(tensor for tensor, made in outputs if "float" in made.dtype)
 
     @functools.cached_property
     def called(self) -> dict[str, str]:

@@ -84,8 +84,8 @@ def guess_activation(segment: Segment, index: int) -> Iterator[Hypothesis]:
     made = before(*segment.chain.inputs(index))
     tried: list[np.ndarray] = []
     for name, function in _candidates().items():
-        if name == has:
-            continue
+        if name == has or (name == NONE and alone and segment.extra):
+            continue  # Of two in a row the extra one is at fault, which another guess tells.
         values = np.asarray(function(made))
         # Relu and relu6 are one on numbers below 6.
         if any(np.array_equal(values, each) for each in tried):

@@ -105,9 +105,7 @@ def _epsilon(segment: Segment, index: int, own: Parameters) -> Iterator[Hypothes
     if values.shape != segment.expected.shape:
         return
     found = solve_epsilon(values, segment.expected, own)
-    if found is None or abs(found - own.epsilon) <= _SAME_EPSILON * own.epsilon:
-        yield Hypothesis(f"epsilon other than {np.float32(own.epsilon)!s}", {index: _with(own)})
-    else:
+    if found is not None and abs(found - own.epsilon) > _SAME_EPSILON * own.epsilon:
         had, fits = _told_apart(own.epsilon, found)
         yield Hypothesis(f"epsilon {had} in place of {fits}", {index: _with(own, epsilon=found)})
 
@@ -122,7 +120,8 @@ def solve_epsilon(values: np.ndarray, expected: np.ndarray, own: Parameters) -> 
       values: float64, what is normalised.
       expected: float64, same shape, the result.
       own: the other parameters.
-    Returns: float, not below zero; None also where the statistics are the batch's.
+    Returns: float, not below zero; None also where the statistics are the batch's, or fewer than
+      two channels tell.
     """
     if own.mean is None or own.variance is None:
         return None
@@ -138,7 +137,7 @@ def solve_epsilon(values: np.ndarray, expected: np.ndarray, own: Parameters) -> 
     )
     gamma = np.broadcast_to(np.asarray(own.gamma, np.float64), factor.shape)
     tells = (factor != 0) & (gamma != 0)
-    if not np.any(tells):
+    if np.sum(tells) < 2:  # Any factor of a single channel has an epsilon that gives it.
         return None
     total = np.square(gamma[tells] / factor[tells])
     epsilon = float(np.average(total - own.variance[tells], weights=1 / np.square(total)))

@@ -59,7 +59,7 @@ def _other_dtype(found: np.ndarray, wanted: np.ndarray) -> str:
 
 def _constant(found: np.ndarray, wanted: np.ndarray, name: str) -> Iterator[str]:
     if found.size and np.all(found == found.flat[0]) and found.flat[0] in (0, 1):
-        yield f"is all {found.flat[0]:g}, an initial value"
+        yield f"is all {abs(found.flat[0]):g}, an initial value"
 
 
 def _permuted_axes(found: np.ndarray, wanted: np.ndarray, name: str) -> Iterator[str]:

@@ -107,6 +107,10 @@ class Chain:
         """The ids of the symbolic tensors that no step makes."""
         return frozenset(self._known)
 
+    def values_known(self) -> list[np.ndarray]:
+        """Returns the values of the symbolic tensors that no step makes."""
+        return [_as_array(value) for value in self._known.values()]
+
     def inputs(self, index: int) -> list[np.ndarray]:
         """Returns what a step is given, in the order of its input tensors."""
         values = self._unrepaired(index)

@@ -18,12 +18,12 @@ def solve_momentum(before: np.ndarray, batch: np.ndarray, after: np.ndarray) -> 
         N/(N-1) times the biased one.
       after: [channels], after the step.
     Returns: no unit, in [0, 1]; None where no one momentum gives every channel to 1e-6 of the
-      larger of `before` and `batch`, or where `before` and `batch` are equal.
+      larger of `before` and `batch`, or where these differ in fewer than two channels.
     Source: tensorflow:tensorflow/python/training/moving_averages.py, `assign_moving_average`.
     """
     before, batch, after = (np.asarray(each, np.float64) for each in (before, batch, after))
     gap = before - batch
-    if not np.any(gap):
+    if np.count_nonzero(gap) < 2:  # Any move of a single channel has a momentum that gives it.
         return None
     momentum = float(np.sum((after - batch) * gap) / np.sum(gap * gap))
     expected = before * momentum + batch * (1 - momentum)

@@ -11,9 +11,10 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from slimfix import names
-from slimfix.parity.compare import SAME_FUNCTION, relative_error
+from slimfix.parity.compare import SAME_FUNCTION
 from slimfix.parity.diagnosis import activation
 from slimfix.parity.diagnosis.chain import Chain, Step, find_steps
+from slimfix.parity.diagnosis.scales import worst_error
 from slimfix.parity.diagnosis.segment import Segment, run_original
 
 _MOST_ELEMENTS = 2**25  # Of all float64 values of one model: a quarter of a gigabyte.
@@ -35,7 +36,7 @@ def narrow(segment: Segment, feeds: Mapping[str, Any]) -> Segment:
         return segment
     some = segment.of_samples(_how_many(segment))
     mine, theirs = some.chain.values(), some.planned.values()
-    agree = _find_equal(mine, theirs)
+    agree = _find_equal(mine, theirs, some.scales)
     wrong = [step for step in some.chain.steps if not _outputs(step) <= set(agree)]
     reached = set(agree.values())
     lacking = [step for step in some.planned.steps if not _outputs(step) <= reached]
@@ -67,14 +68,16 @@ def _how_many(segment: Segment) -> int:
         for step in segment.chain.steps
         for tensor in step.outputs
     )
-    return max(_MOST_ELEMENTS // max(elements, 1), 1)
+    return max(_MOST_ELEMENTS // max(elements * segment.scales, 1), 1)
 
 
 def _outputs(step: Step) -> set[int]:
     return set(map(id, step.outputs))
 
 
-def _find_equal(mine: Mapping[int, np.ndarray], theirs: Mapping[int, np.ndarray]) -> dict[int, int]:
+def _find_equal(
+    mine: Mapping[int, np.ndarray], theirs: Mapping[int, np.ndarray], scales: int
+) -> dict[int, int]:
     """Returns by id of a tensor the id of one of the other model's that has its values."""
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for key, value in theirs.items():
@@ -82,7 +85,7 @@ def _find_equal(mine: Mapping[int, np.ndarray], theirs: Mapping[int, np.ndarray]
     found = {}
     for key, value in mine.items():
         for other in by_shape.get(value.shape, ()):
-            if relative_error(value, theirs[other]) <= SAME_FUNCTION:
+            if worst_error(value, theirs[other], scales) <= SAME_FUNCTION:
                 found[key] = other
                 break
     return found

@@ -46,17 +46,18 @@ def guess_pattern(segment: Segment) -> Iterator[Hypothesis]:
     made, last = segment.chain.run(), len(segment.chain.steps) - 1
     if last < 0 or made.shape != segment.expected.shape:
         return
-    power = float(np.sum(made * made, dtype=np.float64))
+    power = float(np.sum(np.square(made, dtype=np.float64)))
     if power > 0:
         factor = float(np.sum(made * segment.expected)) / power
-        yield Hypothesis(
-            f"all values {1 / factor if factor else np.inf:.7g} times those of the original",
-            {last: lambda *_: made * factor},
-        )
+        times = f"{1 / factor if factor else np.inf:.7g}"
+        if times != "1":
+            text = f"all values {times} times those of the original"
+            yield Hypothesis(text, {last: lambda *_: made * factor})
     if made.ndim > 1 and made.shape[-1] > 1:
         order = _nearest_channels(made, segment.expected)
-        text = f"output channels in the order {_short(order)} of the original's"
-        yield Hypothesis(text, {last: lambda *_: made[..., order]})
+        if order != sorted(order):
+            text = f"output channels in the order {_short(order)} of the original's"
+            yield Hypothesis(text, {last: lambda *_: made[..., order]})
 
 
 def _nearest_channels(made: np.ndarray, expected: np.ndarray) -> list[int]:

@@ -10,9 +10,9 @@ import numpy as np
 from slimfix.migration.build import Probe
 from slimfix.migration.conversion import Migration
 from slimfix.migration.records import LayerRecord
-from slimfix.parity.compare import relative_error
 from slimfix.parity.dataflow import Dataflow, Tensor
 from slimfix.parity.diagnosis.chain import Chain, Repair, Step, find_steps
+from slimfix.parity.diagnosis.scales import Samples, worst_error
 from slimfix.parity.keras_inputs import keras_inputs as inputs_by_name
 from slimfix.parity.planned import build_plan
 from slimfix.parity.rows import LayerParity
@@ -33,6 +33,7 @@ class Segment:
       inputs: by id of each input of the model that the chain reads, its value.
       called: planned name by Keras name, of steps that the model calls otherwise.
       suspects: positions of the steps that may be at fault.
+      scales: number of scales that samples have in turns.
     """
 
     chain: Chain
@@ -44,6 +45,7 @@ class Segment:
     inputs: Mapping[int, np.ndarray]
     suspects: tuple[int, ...]
     called: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    scales: int = 1
 
     def planned_name(self, step: Step) -> str:
         """Returns the name that the plan has for a step, its own unless known to be another."""
@@ -74,8 +76,15 @@ class Segment:
         steps = enumerate(self.chain.steps)
         return tuple(index for index, step in steps if self.planned_name(step) not in planned)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether all that is known is finite."""
+        known = [*self.chain.values_known(), *self.planned.values_known(), self.expected]
+        return all(np.all(np.isfinite(value)) for value in known if value.dtype.kind == "f")
+
     def of_samples(self, number: int) -> Segment:
-        """Returns the same on the first samples alone, to choose among many guesses."""
+        """Returns the same on the first samples alone, in each scale, to choose among guesses."""
+        number *= self.scales
         return dataclasses.replace(
             self,
             chain=self.chain.of_samples(number),
@@ -85,16 +94,15 @@ class Segment:
         )
 
     def error(self, repairs: Mapping[int, Repair], known: Mapping[int, Any] | None = None) -> float:
-        """Returns how far the model is off with some steps replaced; see `Chain.run`."""
-        return relative_error(self.chain.run(repairs, known), self.expected)
+        """Returns how far the model is off with some steps replaced; see `Chain.run`.
+
+        It is the error of the scale in which it is largest.
+        """
+        return worst_error(self.chain.run(repairs, known), self.expected, self.scales)
 
 
 def find_segment(
-    flow: Dataflow,
-    migration: Migration,
-    feeds: Mapping[str, Any],
-    keras_inputs: Mapping[str, np.ndarray],
-    row: LayerParity,
+    flow: Dataflow, migration: Migration, samples: Samples, row: LayerParity
 ) -> Segment:
     """Returns the part of both networks that makes the tensor of a row; args as `diagnose_layer`.
 
@@ -116,8 +124,11 @@ def find_segment(
         for each, own in ((flow, found), (as_planned_flow, planned))
     ]
     read = {name for walk in walks for name in walk.compared.values()}
-    exact = run_original(migration, feeds, [row.tensor, *sorted(read)])
-    as_called = keras_inputs, inputs_by_name(as_planned_flow, migration, feeds)
+    exact = run_original(migration, samples.feeds, [row.tensor, *sorted(read)])
+    as_called = (
+        samples.keras_inputs,
+        inputs_by_name(as_planned_flow, migration, samples.feeds),
+    )
     given = [
         {key: _widened(values[name]) for key, name in walk.inputs.items()}
         for walk, values in zip(walks, as_called)
@@ -140,6 +151,7 @@ def find_segment(
         migration=migration,
         inputs=given[0],
         suspects=tuple(range(len(here))),
+        scales=samples.scales,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from slimfix.parity.diagnosis import activation, batch_norm
 from slimfix.parity.diagnosis.chain import Repair, Step
 from slimfix.parity.diagnosis.hypothesis import Hypothesis, identity
+from slimfix.parity.diagnosis.mode import is_random
 from slimfix.parity.diagnosis.segment import Segment
 
 _MOST_INPUTS = 4
@@ -17,7 +18,8 @@ _MOST_INPUTS = 4
 
 def guess_extra(segment: Segment) -> Iterator[Hypothesis]:
     """Yields the guesses that a layer is one too many, or that all such are."""
-    extra = [index for index in segment.extra if _keeps_shape(segment.chain.steps[index])]
+    steps = segment.chain.steps
+    extra = [i for i in segment.extra if _keeps_shape(steps[i]) and not is_random(steps[i])]
     for index in extra:
         step = segment.chain.steps[index]
         text = _order(segment, step) or f"layer '{step.name}' ({step.kind}) extra"
@@ -44,7 +46,8 @@ def guess_reading(segment: Segment) -> Iterator[Hypothesis]:
     if len(wanted) != len(given) or all(map(np.array_equal, wanted, given)):
         return
     extra = [segment.chain.steps[i] for i in segment.extra if i < segment.end]
-    missing = segment.missing
+    # A dropout passes on what it is given: whether it is there, values do not tell.
+    missing = [step for step in segment.missing if not is_random(step)] or segment.missing
     if extra and not missing and all(map(_keeps_shape, extra)):
         return  # `guess_extra` tells.
     if missing and extra:
