@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from slimfix.errors import UsageError, explain
 from slimfix.migration.build import Probe
@@ -135,9 +135,12 @@ def calls_behind(tensors: Sequence[Tensor]) -> Iterator[Call]:
             pending.extend(call.inputs)
 
 
-def read_dataflow(model: Any) -> Dataflow:
+def read_dataflow(model: Any, taken: Collection[str] = ()) -> Dataflow:
     """Returns what a model computes.
 
+    Args:
+      model: keras.Model.
+      taken: names that no operation is to be called by; one that is gets another.
     Raises: UsageError: it is no functional or Sequential model, or was not built yet.
     """
     functional = _as_functional(model)
@@ -150,7 +153,7 @@ def read_dataflow(model: Any) -> Dataflow:
             )
         )
     inputs = [Tensor(tuple(t.shape), t.dtype, t.name) for t in functional.inputs]
-    reader = _Reader()
+    reader = _Reader(taken)
     outputs = reader.read(functional, inputs, "", None)
     calls = _in_turns(reader.calls)
     return Dataflow(tuple(inputs), tuple(outputs), calls)
@@ -198,10 +201,10 @@ class _Reader:
       calls: so far, each with the place of its record among those of its operation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Collection[str]) -> None:
         self.calls: list[tuple[Call, int]] = []
         self._names: dict[int, str] = {}
-        self._taken: set[str] = set()
+        self._taken = set(taken)
 
     def read(
         self, model: Any, given: Sequence[Tensor], scope: str, training: bool | None

@@ -11,7 +11,7 @@ from typing import Any, Collection, Mapping, Sequence
 import numpy as np
 
 import slimfix
-from slimfix.errors import UsageError, explain, naming
+from slimfix.errors import SlimfixError, UsageError, explain, naming
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity.copies import compare_copies
@@ -24,7 +24,7 @@ from slimfix.parity.gradients import compare_gradients
 from slimfix.parity.keras_file import load_keras_file
 from slimfix.parity.keras_inputs import check_signature, read_specs_of_both
 from slimfix.parity.layers import compare_layers
-from slimfix.parity.matching import match_weights
+from slimfix.parity.matching import find_other_kinds, match_weights
 from slimfix.parity.recorded import (
     check_known,
     check_outputs,
@@ -114,6 +114,19 @@ def diff_parity(
 def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     check_backend()
     flow = read_dataflow(model)
+    result = _prove(model, flow, migration, request)
+    if result.passed or not (result.weights.different or find_other_kinds(flow, migration.plan)):
+        return result
+    # Names of the plan may stand for other layers, by chance: then weights tell which is which.
+    planned = [record.name for record in migration.plan.layers]
+    try:
+        by_weights = _prove(model, read_dataflow(model, planned), migration, request)
+    except SlimfixError:  # Not of such a model: names tell what weights do not.
+        return result
+    return by_weights if by_weights.passed else result
+
+
+def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -> ParityResult:
     check_signature(flow, migration)
     recording = request.recording
     specs = read_specs_of_both(flow, migration)

@@ -71,17 +71,17 @@ def rebuilt():
 
 @pytest.fixture
 def renamed():
-    """Makes the same model with layers that are called 'other_0', 'other_1', ..., and the same
-    weights; gives it with the new names by the old ones."""
+    """Makes the same model with layers that are called 'other_0', 'other_1', ..., or as `called`
+    says, and the same weights; gives it with the new names by the old ones."""
 
-    def make(model):
+    def make(model, called=None):
         def work():
             import keras
 
             names = {}
 
             def clone(layer):
-                names[layer.name] = f"other_{len(names)}"
+                names[layer.name] = (called or {}).get(layer.name, f"other_{len(names)}")
                 return type(layer).from_config({**layer.get_config(), "name": names[layer.name]})
 
             copy = keras.models.clone_model(model, clone_function=clone)

@@ -247,3 +247,20 @@ def test_without_recording_inputs_are_drawn(migration, tmp_path):
     assert results[0].reference.recorded_tensors == 0
     assert results[0].reference.description.startswith("graph run by TensorFlow 2.")
     assert results[0].inputs_sha256 == results[1].inputs_sha256
+
+
+@pytest.mark.parametrize("shift", [1, 2, 5])
+def test_names_of_the_plan_that_stand_for_other_layers(good, renamed, shift):
+    """The right model, whose layers are called as others of the plan, in turns."""
+    layers = [layer.name for layer in good.model.layers[1:]]
+    called = dict(zip(layers, layers[shift:] + layers[:shift]))
+    model, _ = renamed(good.model, called)
+    assert diff_parity(model, good).passed
+
+
+def test_names_of_the_plan_that_stand_for_other_layers_excuse_nothing(good, renamed, rebuilt):
+    layers = [layer.name for layer in good.model.layers[1:]]
+    called = dict(zip(layers, layers[1:] + layers[:1]))
+    wrong, _ = renamed(rebuilt(good.model, "digits__dropout4", rate=0.4), called)
+    result = diff_parity(wrong, good)
+    assert not result.passed
