@@ -30,6 +30,7 @@ from slimfix.migration.planner import Planner, layer_name
 from slimfix.migration.records import InputRecord, ModelPlan
 from slimfix.migration.regularizers import find_penalties
 from slimfix.migration.whose_inference import check_kept, describe_function, list_notes
+from slimfix.network.batch_norm_choice import find_in_batch_mode
 from slimfix.network.checked import CheckedNetwork, check_network
 from slimfix.network.input_types import read_input_type
 from slimfix.network.signature import Signature
@@ -120,7 +121,8 @@ def _plan(checked: CheckedNetwork, exact_batch_norm: bool) -> Migration:
     network, reading, weights = checked.network, checked.reading, checked.weights
     view, meta_graph, opened = network.view, network.meta_graph, network.checkpoint
     signature, resolved, read = reading.signature, reading.resolved, reading.variables
-    layers = [layer for layer in reading.layers if layer.moving_mean in read]
+    kept = find_in_batch_mode(reading.layers, resolved) if view.keeps_batch_statistics else []
+    layers = [each for each in reading.layers if each.moving_mean in read and each not in kept]
     odd_values = check_statistics(view, layers, weights)
     input_shapes = {tensor: read_input_type(view, tensor) for tensor in signature.inputs}
     function = channels_last(analyse(resolved, weights, input_shapes))
