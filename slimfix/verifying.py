@@ -51,6 +51,7 @@ def verify_parity(
     op_converters: str | None = None,
     allow_ops: str | Sequence[str] = (),
     batch_norm: str | None = None,
+    allow_layers: str | Sequence[str] = (),
     progress: bool | None = False,
 ) -> MigrationResult:
     """Proves that a Keras model is a TensorFlow 1 network, or raises.
@@ -78,6 +79,8 @@ def verify_parity(
       output_dir: folder to make for parity.json and parity.html; None for none.
       frozen_graph, saved_model, network, network_kwargs, input_shape, values, op_converters,
         allow_ops, batch_norm: as of `slimfix.migrate`; a folder that it wrote knows the last.
+      allow_layers: names of layers or operations of the model that may be there although the
+        network has none such, or has others, if the values agree. The report lists them.
       progress: whether to draw progress bars; None for where standard error is a terminal.
     Returns: MigrationResult: the variables accounted for, and the proof, which passed.
     Raises:
@@ -135,6 +138,7 @@ def verify_parity(
             recorded,
             wanted,
             data=data,
+            allowed=[allow_layers] if isinstance(allow_layers, str) else list(allow_layers),
             optimizer=chosen,
             steps=steps,
             progress=progress,

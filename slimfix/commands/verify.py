@@ -41,6 +41,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "and L1 (inference) always run. Those of the recording if not given.",
         flag_values=values,
     )
+    flags.DEFINE_list(
+        "allow_layers",
+        [],
+        "Layers or operations of the model, with commas, that may be there although the network "
+        "has none such, if the values agree; the report lists them.",
+        flag_values=values,
+    )
     flags.DEFINE_string(
         "optimizer",
         "momentum",
@@ -70,6 +77,7 @@ def run(values: flags.FlagValues) -> int:
             values.model,
             recording=values.recording,
             data=values.data,
+            allow_layers=values.allow_layers,
             levels=values.levels,
             optimizer=values.optimizer,
             learning_rate=values.learning_rate,

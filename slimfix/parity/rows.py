@@ -85,9 +85,11 @@ class StructureParity(Comparison):
 
     Attributes:
       by_numbers: a line for each part that is written in another way, whose values decide.
+      allowed: a line for each operation that is another, and was allowed by its name.
     """
 
     by_numbers: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ Inference cannot tell a wrong momentum, dropout rate or regularizer: no output s
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+from typing import Any, Collection, Iterator, Mapping
 
 import numpy as np
 
@@ -22,7 +22,9 @@ _IDLE_ENDS = ("_initializer",)
 _OF_TRAINING = ("trainable", "momentum")
 
 
-def compare_settings(flow: Dataflow, plan: ModelPlan, matches: Matches) -> SettingsParity:
+def compare_settings(
+    flow: Dataflow, plan: ModelPlan, matches: Matches, allowed: Collection[str] = ()
+) -> SettingsParity:
     """Returns which layers of a model are not those of its plan, and which of their settings.
 
     Each layer is compared in all settings that Keras keeps of it, planned ones and defaults. A
@@ -34,8 +36,9 @@ def compare_settings(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Setti
       flow: of the model.
       plan: what it is to be.
       matches: which weight of the model holds which variable.
+      allowed: names of layers that the model may have beside those planned.
     """
-    layers = flow.layers
+    layers = {name: each for name, each in flow.layers.items() if name not in allowed}
     planned = {r.name: r for r in plan.layers if not r.target.startswith("ops.")}
     compared = 0
     different: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import random
@@ -14,62 +13,33 @@ import slimfix
 from slimfix.errors import SlimfixError, UsageError, explain, naming
 from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
+from slimfix.parity.beyond_inference import add_training
 from slimfix.parity.copies import compare_copies
-from slimfix.parity.data import Data, choose_course, choose_data, draw_cotangents
+from slimfix.parity.data import choose_data
 from slimfix.parity.dataflow import Dataflow, read_dataflow
-from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, rounding_cause
+from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, with_causes
 from slimfix.parity.domain.compare import compare_domain
 from slimfix.parity.given import check_given
-from slimfix.parity.gradients import compare_gradients
 from slimfix.parity.keras_file import load_keras_file
 from slimfix.parity.keras_inputs import check_signature, read_specs_of_both
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.matching import find_other_kinds, match_weights
 from slimfix.parity.recorded import (
     check_known,
-    check_outputs,
     check_values,
     describe_reference,
-    recorded_course,
 )
-from slimfix.parity.recorded_gradients import hold_recorded
 from slimfix.parity.replica import check_backend
+from slimfix.parity.request import BASIC, Request
 from slimfix.parity.result import ParityResult
 from slimfix.parity.rows import LayerParity, SettingsParity, WeightsParity
 from slimfix.parity.settings import compare_settings
 from slimfix.parity.setup import Setup
 from slimfix.parity.statistics import describe_statistics
 from slimfix.parity.structure.compare import compare_structure
-from slimfix.parity.training import compare_training
-from slimfix.parity.trajectory import compare_trajectories
 from slimfix.parity.verdicts import Level, Verdict
 from slimfix.parity.weights import compare_weights
-from slimfix.reference.optimizers import Optimizer
 from slimfix.reference.recording import Recording, checksum
-
-_MOMENTUM = Optimizer("momentum", 0.01)
-BASIC = (Level.WEIGHTS, Level.INFERENCE)
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What is to be compared, and on what.
-
-    Attributes:
-      levels: which; L0 and L1 always are.
-      recording: what the original computed; None to run its graph now, and alone.
-      data: inputs, as of `data.choose_data`; None for recorded or drawn ones.
-      optimizer: of level L4, unless recorded.
-      steps: of level L4, unless recorded.
-      progress: whether to draw progress bars; None for where standard error is a terminal.
-    """
-
-    levels: Collection[Level] = BASIC
-    recording: Recording | None = None
-    data: Any = None
-    optimizer: Optimizer = _MOMENTUM
-    steps: int = 20
-    progress: bool | None = False
 
 
 def diff_parity(
@@ -114,6 +84,7 @@ def diff_parity(
 def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     check_backend()
     flow = read_dataflow(model)
+    _check_allowed(flow, request.allowed)
     result = _prove(model, flow, migration, request)
     if result.passed or not (result.weights.different or find_other_kinds(flow, migration.plan)):
         return result
@@ -149,7 +120,7 @@ def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -
         called=setup.called,
     )
     check_values(recording, wrong)
-    rows = _with_causes(flow, rows)
+    rows = with_causes(flow, rows)
     first = next((row for row in rows if row.verdict is Verdict.DIFFERENT), None)
     diagnosis = None
     if first is not None and not first.cause:  # Else float64 has nothing to explain.
@@ -159,8 +130,8 @@ def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -
         domain = compare_domain(setup, model, data.inference, rows, request.progress)
     result = ParityResult(
         weights=_weights(setup),
-        settings=_settings(setup, data.inference),
-        structure=compare_structure(setup, data.inference),
+        settings=_settings(setup, data.inference, request.allowed),
+        structure=compare_structure(setup, data.inference, request.allowed),
         layers=tuple(rows),
         domain=domain,
         outputs=migration.signature.outputs,
@@ -172,50 +143,7 @@ def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -
         unmatched=_unmatched(setup, rows),
         diagnosis=diagnosis,
     )
-    return _with_training(setup, data, request, result)
-
-
-def _with_training(
-    setup: Setup, data: Data, request: Request, result: ParityResult
-) -> ParityResult:
-    """Returns a result with those of levels L2 to L4 that were asked for."""
-    recording, batch = request.recording, data.batches[0]
-    check_outputs(setup, recording, request.levels)
-    if any(tuple(held.weight.shape) != held.record.shape for held in setup.matches.held):
-        return result  # Level L0 has failed: there is no common ground to train on.
-    if Level.TRAINING in request.levels:
-        training = compare_training(setup, batch, recording, request.progress)
-        check_values(recording, training.wrong)
-        result = dataclasses.replace(
-            result,
-            training=tuple(_with_causes(setup.flow, training.rows)),
-            statistics=tuple(training.statistics),
-            diagnosis=result.diagnosis or training.diagnosis,
-        )
-    if Level.GRADIENTS in request.levels:
-        if recording and recording.gradients:
-            cotangents = [recording.cotangents[tensor] for tensor in setup.floating_outputs]
-        else:
-            cotangents = draw_cotangents(setup.output_shapes(batch))
-        recorded: Mapping[str, np.ndarray] = {}
-        if recording and recording.gradients:
-            recorded = recording.gradients
-            found = hold_recorded(setup, batch, cotangents, recording)
-            check_values(recording, found.wrong)
-            result = dataclasses.replace(result, reference=found.said_of(result.reference))
-        gradients = compare_gradients(setup, batch, cotangents, recorded)
-        result = dataclasses.replace(result, gradients=tuple(gradients))
-    if Level.TRAJECTORY in request.levels:
-        recorded_steps = recording.trajectory if recording else None
-        if recorded_steps is None:
-            shapes = [setup.output_shapes(batch) for batch in data.batches]
-            course = choose_course(data, shapes, request.optimizer, request.steps)
-        else:
-            course = recorded_course(recorded_steps, setup.floating_outputs)
-        trajectory, wrong = compare_trajectories(setup, course, request.progress)
-        check_values(recording, wrong)
-        result = dataclasses.replace(result, trajectory=trajectory)
-    return result
+    return add_training(setup, data, request, result)
 
 
 def _weights(setup: Setup) -> WeightsParity:
@@ -226,20 +154,12 @@ def _weights(setup: Setup) -> WeightsParity:
     return compare_weights(setup.matches, setup.migration.read, origins)
 
 
-def _settings(setup: Setup, inputs: Mapping[str, np.ndarray]) -> SettingsParity:
-    planned = compare_settings(setup.flow, setup.migration.plan, setup.matches)
+def _settings(
+    setup: Setup, inputs: Mapping[str, np.ndarray], allowed: Collection[str]
+) -> SettingsParity:
+    planned = compare_settings(setup.flow, setup.migration.plan, setup.matches, allowed)
     copied = compare_copies(setup.flow, setup.for_keras(inputs))
     return SettingsParity(planned.compared, (*planned.different, *copied))
-
-
-def _with_causes(flow: Dataflow, rows: Sequence[LayerParity]) -> list[LayerParity]:
-    """Returns the rows, the degraded ones with what makes their layer round so much."""
-    return [
-        dataclasses.replace(row, cause=rounding_cause(flow.operations[row.layer]))
-        if row.verdict is Verdict.DEGRADED and row.layer in flow.operations
-        else row
-        for row in rows
-    ]
 
 
 def _unmatched(setup: Setup, rows: Sequence[LayerParity]) -> tuple[str, ...]:
@@ -262,6 +182,18 @@ def _check_comparable(setup: Setup, request: Request) -> None:
                 [f"'{tensor}'" for tensor in setup.migration.signature.outputs],
                 cause="the network ends in classes or other whole numbers.",
                 fix="name the tensor that they are computed from with outputs (--outputs).",
+            )
+        )
+
+
+def _check_allowed(flow: Dataflow, allowed: Collection[str]) -> None:
+    unknown = [name for name in allowed if name not in flow.operations]
+    if unknown:
+        raise UsageError(
+            explain(
+                f"allow_layers names '{unknown[0]}', which the model does not have",
+                cause="it has " + ", ".join(f"'{name}'" for name in flow.operations),
+                fix="name it as the report calls it.",
             )
         )
 

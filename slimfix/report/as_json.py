@@ -72,6 +72,7 @@ def _document(result: MigrationResult) -> dict[str, Any]:
             "equal": parity.structure.equal,
             "different": list(parity.structure.different),
             "by_numbers": list(parity.structure.by_numbers),
+            "allowed": list(parity.structure.allowed),
         },
         "levels": {
             level.value: None if record is None else level_json(record)

@@ -41,6 +41,11 @@ def describe_verdict(result: MigrationResult) -> tuple[str, ...]:
         if level in ran and ran[level].passed:
             sentences.append(_beyond_inference(ran[level]))
     sentences += _reasons(parity)
+    if parity.structure.allowed:
+        sentences.append(
+            f"{count(len(parity.structure.allowed), 'operation')} that the original does not have "
+            "allowed by name: " + "; ".join(parity.structure.allowed) + "."
+        )
     sentences += [
         f"Output '{row.tensor}' is {row.keras_dtype}; in the original it is {row.original_dtype}."
         for row in parity.layers

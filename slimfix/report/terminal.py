@@ -132,6 +132,8 @@ def _weights(parity: ParityResult, rows: int) -> list[str]:
 def _structure(parity: ParityResult) -> list[str]:
     structure = parity.structure
     lines = [f"  {structure.equal} of {structure.compared} operations as planned, and wired so"]
+    for line in structure.allowed:
+        lines += wrap(f"allowed by name: {line}", "    ", "      ")
     for line in structure.by_numbers:
         lines += wrap(f"in another form, by the values: {line}", "    ", "      ")
     return lines

@@ -12,10 +12,10 @@ from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.diagnosis.layer import diagnose
 from slimfix.parity.diagnosis.momentum import solve_momentum
 from slimfix.parity.diagnosis.origin import explain_weights
-from slimfix.parity.diagnosis.rounding import rounding_cause
+from slimfix.parity.diagnosis.rounding import rounding_cause, with_causes
 from slimfix.parity.rows import Diagnosis, LayerParity
 
-__all__ = ["diagnose_layer", "diagnose_weights", "rounding_cause", "solve_momentum"]
+__all__ = ["diagnose_layer", "diagnose_weights", "rounding_cause", "solve_momentum", "with_causes"]
 
 
 def diagnose_layer(

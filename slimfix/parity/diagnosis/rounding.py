@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any
+from typing import Any, Sequence
 
 import numpy as np
 
+from slimfix.parity.dataflow import Dataflow
+from slimfix.parity.rows import LayerParity
+from slimfix.parity.verdicts import Verdict
+
 _WORTH_SAYING = 4.0  # Means below lose less than two bits.
+
+
+def with_causes(flow: Dataflow, rows: Sequence[LayerParity]) -> list[LayerParity]:
+    """Returns the rows, the degraded ones with what makes their layer round so much."""
+    return [
+        dataclasses.replace(row, cause=rounding_cause(flow.operations[row.layer]))
+        if row.verdict is Verdict.DEGRADED and row.layer in flow.operations
+        else row
+        for row in rows
+    ]
 
 
 def rounding_cause(operation: Any) -> str:

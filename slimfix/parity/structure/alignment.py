@@ -16,9 +16,11 @@ from slimfix.parity.structure.numbering import Place, core, number_all, read_key
 from slimfix.parity.structure.part import (
     LACKING,
     NOT_THERE,
+    Difference,
     Part,
     Prints,
     differ,
+    differing,
     list_steps,
     steps_behind,
 )
@@ -31,13 +33,18 @@ class Alignment:
 
     Attributes:
       steps: number of steps of the plan.
-      different: a line for each step that only one of them has.
+      differences: one for each step that only one of them has.
       by_numbers: a line for each part that is written in another way, and gives the same values.
     """
 
     steps: int
-    different: tuple[str, ...]
+    differences: tuple[Difference, ...]
     by_numbers: tuple[str, ...]
+
+    @property
+    def different(self) -> tuple[str, ...]:
+        """The lines of the differences."""
+        return tuple(each.text for each in self.differences)
 
 
 def align(
@@ -79,7 +86,7 @@ class _Side:
         self._of_plan = of_plan
         self._in_plan = set(of_plan.values())
         self._known: dict[Place, int] = {}
-        self._extra: list[str] = []
+        self._extra: list[Difference] = []
         self._told: set[int] = set()  # Ids of steps that a line tells of, or values prove.
         self._renumber({})
 
@@ -160,8 +167,8 @@ class _Side:
         if not part.differences:
             self.by_numbers.append(f"{list_steps(part.mine)} for {list_steps(part.theirs)}")
 
-    def differences(self) -> Iterator[str]:
-        """Yields a line for each step that only one side has, and whose sources are on both."""
+    def differences(self) -> Iterator[Difference]:
+        """Yields one for each step that only one side has, and whose sources are on both."""
         yield from self._extra
         mine = [s for s in self._open() if self._is_first(s, self._known, self._in_plan)]
         reached = set(self._known.values())
@@ -169,14 +176,14 @@ class _Side:
         for step in mine:
             twin = next((each for each in theirs if self._read_alike(step, each)), None)
             if twin is None:
-                yield f"{step}: {NOT_THERE}"
+                yield differing(step, NOT_THERE)
                 continue
             theirs.remove(twin)
-            yield f"{step}: {differ(step, twin)}"
+            yield differing(step, differ(step, twin))
         for step in theirs:
-            yield f"{step}: {LACKING}"
+            yield Difference(f"{step}: {LACKING}")
         for place in self._wrong_outputs() if not mine and not theirs and not self._extra else ():
-            yield f"output {place + 1} is another tensor than planned"
+            yield Difference(f"output {place + 1} is another tensor than planned")
         yield from self._wrong_counts()
 
     def _is_first(self, step: Step, known: Mapping[Place, int], others: set[int]) -> bool:
@@ -186,8 +193,8 @@ class _Side:
         mine = sorted(repr(read_key(v, self._known, False)) for v in step.reads)
         return mine == sorted(repr(read_key(v, self._of_plan, False)) for v in planned.reads)
 
-    def _wrong_counts(self) -> Iterator[str]:
-        """Yields a line for each that draws or moves as often as it is called, but not as often
+    def _wrong_counts(self) -> Iterator[Difference]:
+        """Yields one for each that draws or moves as often as it is called, but not as often
         as planned: two dropouts of one tensor are not one."""
         wanted, found = (
             collections.Counter(
@@ -201,4 +208,5 @@ class _Side:
         for number in wanted.keys() & found.keys():
             if wanted[number] != found[number]:
                 step = steps[number]
-                yield f"{step}: planned {wanted[number]} times; the model has it {found[number]}"
+                times = f"planned {wanted[number]} times; the model has it {found[number]}"
+                yield Difference(f"{step}: {times}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Collection, Mapping
 
 import numpy as np
 
@@ -19,12 +19,15 @@ from slimfix.parity.structure.prints import take_prints
 from slimfix.parity.structure.steps import NormalForm
 
 
-def compare_structure(setup: Setup, inputs: Mapping[str, np.ndarray]) -> StructureParity:
+def compare_structure(
+    setup: Setup, inputs: Mapping[str, np.ndarray], allowed: Collection[str] = ()
+) -> StructureParity:
     """Returns which operations of a model are not the plan's, and which are another form of them.
 
     Args:
       setup: both networks.
       inputs: value by tensor name, looked at only where a part is written in another way.
+      allowed: names of operations of the model that may be others than planned.
     """
     migration, flow = setup.migration, setup.flow
     found = normal_form(flow, {id(h.weight): h.record.variable for h in setup.matches.held})
@@ -49,7 +52,13 @@ def compare_structure(setup: Setup, inputs: Mapping[str, np.ndarray]) -> Structu
         return as_described, of_found
 
     aligned = align(planned, found, prints)
-    return StructureParity(aligned.steps, aligned.different, aligned.by_numbers)
+    excused = [each for each in aligned.differences if each.calls and {*each.calls} <= {*allowed}]
+    return StructureParity(
+        aligned.steps,
+        tuple(each.text for each in aligned.differences if each not in excused),
+        aligned.by_numbers,
+        tuple(each.text for each in excused),
+    )
 
 
 def _planned_form(migration: Migration, flow: Dataflow) -> NormalForm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Hashable, Mapping, Sequence
 
 from slimfix.parity.structure.kinds import is_pool, is_smooth, moves_data
@@ -14,13 +15,31 @@ LACKING = "planned; the model has no such operation there"
 Prints = Mapping[Place, Hashable]
 
 
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """What keeps two models from being one.
+
+    Attributes:
+      text: a line.
+      calls: the names of the operations of the model that it is of; () for those of the plan.
+    """
+
+    text: str
+    calls: tuple[str, ...] = ()
+
+
+def differing(step: Step, text: str) -> Difference:
+    """Returns what is to be said of a step of the model."""
+    return Difference(f"{step}: {text}", (step.call.name,))
+
+
 class Part:
     """A part of either model; both give the same values.
 
     Attributes:
       mine: the steps of the model under test.
       theirs: those of the plan.
-      differences: a line for each step that keeps values from being a proof.
+      differences: one for each step that keeps values from being a proof.
     """
 
     def __init__(
@@ -33,16 +52,20 @@ class Part:
         if not left or not lacking:  # Nothing else does what one side has more.
             bounded = [each for each in (*left, *lacking) if not moves_data(each)]
         if not theirs:
-            self.differences = [f"{each}: {NOT_THERE}" for each in left]
+            self.differences = [differing(each, NOT_THERE) for each in left]
         elif not reads_alike:
-            self.differences = [f"{list_steps(mine)}: reads another tensor than planned"]
+            calls = tuple(step.call.name for step in mine)
+            text = f"{list_steps(mine)}: reads another tensor than planned"
+            self.differences = [Difference(text, calls)]
         elif bounded and len(left) == len(lacking) == 1:
-            self.differences = [f"{left[0]}: {differ(left[0], lacking[0])}"]
+            self.differences = [differing(left[0], differ(left[0], lacking[0]))]
         elif bounded:
-            self.differences = [f"{each}: {NOT_THERE}" for each in left if each in bounded]
-            self.differences += [f"{each}: {LACKING}" for each in lacking if each in bounded]
+            self.differences = [differing(each, NOT_THERE) for each in left if each in bounded]
+            self.differences += [
+                Difference(f"{each}: {LACKING}") for each in lacking if each in bounded
+            ]
         else:
-            self.differences = [f"{each}: not where it is planned" for each in moved]
+            self.differences = [differing(each, "not where it is planned") for each in moved]
 
     @property
     def cost(self) -> tuple[int, bool, int]:
