@@ -9,6 +9,7 @@ import numpy as np
 
 from slimfix.migration.build import random_state
 from slimfix.migration.records import ModelPlan, WeightRecord
+from slimfix.names import is_statistic_name
 from slimfix.parity.dataflow import Dataflow
 
 
@@ -54,7 +55,8 @@ def match_weights(flow: Dataflow, plan: ModelPlan, read: Callable[[str], np.ndar
 
     A layer and weight of the planned name is the one, whatever its value. Weights of layers that
     the model calls otherwise are found by their bits: a model made by other hands has names of its
-    own, but a gamma is a gamma.
+    own, but a gamma is a gamma. What is left may be in another layer's weight, of another shape:
+    the kernel of a 1x1 convolution in a Dense.
 
     Args:
       flow: of the model.
@@ -71,14 +73,15 @@ def match_weights(flow: Dataflow, plan: ModelPlan, read: Callable[[str], np.ndar
             else:
                 held.setdefault(id(found.weight), found)
     free = _list_free(flow, held)
-    left = []
-    for name, record in dict.fromkeys(lacking):
-        key = _find_bits(free, record, read) if free else None
-        if key is None:
-            left.append((name, record))
-        else:
-            layer_name, index, weight = free.pop(key)
-            held[key] = Held(record, layer_name, index, weight)
+    left = list(dict.fromkeys(lacking))
+    for find in (_find_bits, _find_reshaped):
+        for name, record in tuple(left):
+            key = find(free, record, read) if free else None
+            if key is not None:
+                left.remove((name, record))
+                layer_name, index, weight = free.pop(key)
+                shaped = dataclasses.replace(record, shape=tuple(weight.shape))
+                held[key] = Held(shaped, layer_name, index, weight)
     return Matches(tuple(held.values()), tuple(left), tuple(w.path for *_, w in free.values()))
 
 
@@ -123,4 +126,25 @@ def _find_bits(
             value = record.arrange(read(record.variable)) if value is None else value
             if keras.ops.convert_to_numpy(weight).tobytes() == value.tobytes():
                 return key
+    return None
+
+
+def _find_reshaped(
+    free: Mapping[int, tuple[str, int, Any]],
+    record: WeightRecord,
+    read: Callable[[str], np.ndarray],
+) -> int | None:
+    """Finds the same numbers in the same order, in a weight that may be called otherwise."""
+    import keras
+
+    size = int(np.prod(record.shape))
+    alike = [key for key, (*_, weight) in free.items() if int(np.prod(weight.shape)) == size]
+    if is_statistic_name(record.variable) or not alike:
+        return None
+    value = record.arrange(read(record.variable))
+    if np.all(value == value.flat[0]):
+        return None  # Zeros are not yet a beta.
+    for key in alike:
+        if keras.ops.convert_to_numpy(free[key][2]).tobytes() == value.tobytes():
+            return key
     return None
