@@ -22,7 +22,6 @@ from slimfix.progress import show_progress
 from slimfix.reference.original import Original
 
 _Arrays = Mapping[str, np.ndarray]
-WAYS = ("called", "compiled")
 
 
 def compare_domain(
@@ -136,7 +135,7 @@ class _Trying:
         the batch as a whole."""
         doubted: list[int | None] = []
         batch = _count_samples(inputs)
-        for way in self._live.run(self._setup.for_keras(inputs)):
+        for way in self._live.run(self._setup.for_keras(inputs)).values():
             for name, wanted, found in zip(self._outputs, original, way):
                 is_squeezed = batch == 1 and found.shape == (1, *wanted.shape)
                 errors = _errors(wanted[None] if is_squeezed else wanted, found, batch)
@@ -169,7 +168,7 @@ class _Trying:
         outputs = self._setup.flow.outputs
         run = Playback(self._setup.flow, given, outputs, Inference(False))
         single = [run.take(tensor) for tensor in outputs]
-        for how, way in zip(WAYS, self._live.run(given)):
+        for how, way in self._live.run(given).items():
             for name, wanted, found in zip(self._outputs, single, way):
                 # TensorFlow compiles log(softmax(x)) into what is finite where its steps are not.
                 told = np.where(np.isfinite(wanted), found, wanted)

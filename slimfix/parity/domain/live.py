@@ -7,6 +7,7 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from slimfix.errors import ParityError, explain, reason
+from slimfix.parity.copies import is_stock
 from slimfix.parity.dataflow import Dataflow, pack_inputs
 
 
@@ -19,7 +20,11 @@ class LiveModel:
 
         self._model, self._flow = model, flow
         signature = [tf.TensorSpec(each.shape, each.dtype) for each in flow.inputs]
-        self._compiled = tf.function(self._call, input_signature=signature)
+        # One trace for all shapes.
+        compiled = tf.function(self._call, input_signature=signature).get_concrete_function()
+        self._ways = {"called": self._call, "compiled": compiled}
+        if all(map(is_stock, flow.operations.values())):
+            del self._ways["called"]
 
     def _call(self, *values: Any) -> list[Any]:
         import keras
@@ -28,8 +33,9 @@ class LiveModel:
         found: list[Any] = keras.tree.flatten(self._model(given, training=False))
         return found
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> list[list[np.ndarray]]:
-        """Returns the outputs, as they are when the model is called, and when it is compiled.
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
+        """Returns the outputs, by how they were had: 'called', unless all is Keras's own code, of
+        which each layer was called before, and 'compiled'.
 
         Args:
           inputs: value by Keras input name.
@@ -43,7 +49,7 @@ class LiveModel:
             for each in self._flow.inputs
         ]
         try:
-            return [_arrays(way(*values)) for way in (self._call, self._compiled)]
+            return {how: _arrays(way(*values)) for how, way in self._ways.items()}
         except Exception as error:  # Keras has many kinds for what a layer does not take.
             shapes = ", ".join(f"{list(value.shape)} {value.dtype.name}" for value in values)
             raise ParityError(
