@@ -8,7 +8,7 @@ import numpy as np
 
 from slimfix.migration.build import random_state
 from slimfix.parity import compare
-from slimfix.parity.dataflow import Dataflow
+from slimfix.parity.dataflow import Call, Dataflow
 from slimfix.parity.keras_side import Inference, Playback, copy_operation
 
 _ULP = 1.0
@@ -61,15 +61,15 @@ class _Both(Inference):
         super().__init__(float64=False)
         self.errors: dict[tuple[str, str], float] = {}
 
-    def __call__(self, operation: Any, name: str) -> Callable[..., Any]:
-        """Returns what does the work of an operation of a name."""
+    def __call__(self, operation: Any, call: Call) -> Callable[..., Any]:
+        """Returns what does the work of an operation in a call."""
         import keras
 
         def perform(*args: Any, **kwargs: Any) -> Any:
             copied = keras.tree.flatten(copy_operation(operation, False)(*args, **kwargs))
             results = operation(*args, **kwargs)
             if not (kwargs.get("training") and random_state(operation) is not None):
-                self._compare(operation, name, keras.tree.flatten(results), copied)
+                self._compare(operation, call.name, keras.tree.flatten(results), copied)
             return results
 
         return perform

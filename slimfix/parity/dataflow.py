@@ -12,6 +12,7 @@ from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from slimfix.errors import UsageError, explain
 from slimfix.migration.build import Probe
+from slimfix.parity.functional import as_functional
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,6 +42,8 @@ class Call:
       turn: how many calls of the operation there were before, in the order in which they were made.
       args, kwargs: as it is called, each symbolic tensor a `Tensor`.
       outputs: what it makes.
+      as_written: whether its numbers are meant as they are written, in float64, and not as the
+        float32 that is next to them: 1 / 127.5, for a division by 127.5.
     """
 
     operation: Any
@@ -49,6 +52,7 @@ class Call:
     args: Any
     kwargs: Any
     outputs: tuple[Tensor, ...] = ()
+    as_written: bool = False
 
     @functools.cached_property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -143,12 +147,13 @@ def read_dataflow(model: Any, taken: Collection[str] = ()) -> Dataflow:
       taken: names that no operation is to be called by; one that is gets another.
     Raises: UsageError: it is no functional or Sequential model, or was not built yet.
     """
-    functional = _as_functional(model)
+    functional = as_functional(model)
     if functional is None:
         raise UsageError(
             explain(
                 f"The model is a {type(model).__name__}; want a functional keras.Model",
-                cause="it is a subclass with a call method of its own, or was not built.",
+                cause="it was not built, or is a subclass that has its own in place of a method of "
+                "Keras's: call, predict_step, losses, ...",
                 fix="build it from keras.Input with the functional API.",
             )
         )
@@ -157,41 +162,6 @@ def read_dataflow(model: Any, taken: Collection[str] = ()) -> Dataflow:
     outputs = reader.read(functional, inputs, "", None)
     calls = _in_turns(reader.calls)
     return Dataflow(tuple(inputs), tuple(outputs), calls)
-
-
-def pack_inputs(model: Any, values: Sequence[Any]) -> Any:
-    """Returns what a model is called on: a tensor, list or dict.
-
-    Args:
-      model: as of `read_dataflow`.
-      values: in the order of the dataflow's inputs.
-    """
-    import keras
-
-    return keras.tree.pack_sequence_as(_as_functional(model)._inputs_struct, list(values))
-
-
-def _as_functional(model: Any) -> Any:
-    """Returns a model that does what its calls say; of a Sequential one its functional form; None
-    where there is none."""
-    import keras
-
-    plain = (keras.Sequential.__call__, keras.Layer.__call__)
-    if type(model).__call__ not in plain or {"call", "__call__"} & vars(model).keys():
-        return None
-    if isinstance(model, keras.Sequential):
-        return model._functional if type(model).call is keras.Sequential.call else None
-    is_functional = isinstance(model, keras.Model) and hasattr(model, "_nodes_by_depth")
-    return model if is_functional and type(model).call is _functional_call() else None
-
-
-@functools.cache
-def _functional_call() -> Any:
-    import keras
-
-    x = keras.Input([1])
-    # A model of no layer is refused by Keras 3.12.
-    return type(keras.Model(x, keras.layers.Identity()(x))).call
 
 
 class _Reader:
@@ -249,7 +219,7 @@ class _Reader:
         """Returns what a model gives that is called in a model; None where it is to stay whole."""
         import keras
 
-        model = _as_functional(node.operation)
+        model = as_functional(node.operation)
         if model is None:
             return None
         given = keras.tree.flatten(args)

@@ -26,9 +26,11 @@ class Inference:
         configuration, its weights and its arguments is float64 there."""
         self.float64 = float64
 
-    def __call__(self, operation: Any, name: str) -> Callable[..., Any]:
-        """Returns what does the work of an operation of a name."""
-        return in_float64(copy_operation(operation, float64=True)) if self.float64 else operation
+    def __call__(self, operation: Any, call: Call) -> Callable[..., Any]:
+        """Returns what does the work of an operation in a call."""
+        if not self.float64:
+            return operation
+        return in_float64(copy_operation(operation, float64=True, as_written=call.as_written))
 
 
 class Playback:
@@ -100,6 +102,7 @@ class Playback:
 
         # In float64 the numbers of a float32 operation are those that it computes with.
         single = self._perform.float64 and any(t.dtype == "float32" for t in call.inputs)
+        single = single and not call.as_written
 
         def given(argument: Any) -> Any:
             if isinstance(argument, Tensor):
@@ -115,7 +118,7 @@ class Playback:
         ):  # It may move its statistics; the model stays as it is.
             operation = copy_operation(operation, float64=False)
         try:
-            results = keras.tree.flatten(self._perform(operation, call.name)(*args, **kwargs))
+            results = keras.tree.flatten(self._perform(operation, call)(*args, **kwargs))
         except SlimfixError:
             raise
         except Exception as error:  # Keras has many kinds for what an operation does not take.
@@ -163,11 +166,13 @@ class Training:
         self._copies: dict[str, Any] = {}
         self._in_inference = in_inference
 
-    def __call__(self, operation: Any, name: str) -> Callable[..., Any]:
-        """Returns what does the work of an operation of a name."""
+    def __call__(self, operation: Any, call: Call) -> Callable[..., Any]:
+        """Returns what does the work of an operation in a call."""
+        name = call.name
         copy = self._copies.get(name)
         if copy is None:
-            copy = self._copies[name] = copy_operation(operation, self.float64)
+            copy = copy_operation(operation, self.float64, call.as_written)
+            self._copies[name] = copy
             _drop_nothing(getattr(copy, "layers", ()))
         perform = in_float64(copy) if self.float64 else copy
         if not takes_training(copy):
@@ -191,16 +196,16 @@ def _drop_nothing(layers: Iterable[Any]) -> None:
         _drop_nothing(getattr(layer, "layers", ()))
 
 
-def copy_operation(operation: Any, float64: bool) -> Any:
+def copy_operation(operation: Any, float64: bool, as_written: bool = False) -> Any:
     """Returns a layer or operation anew, with the same weights, in float64 if so asked.
 
     Made from the text that the `.keras` file holds of it. Initial values are not drawn: the
     weights replace them. In float64 the numbers of a float32 layer are those that it computes with:
-    epsilon 0.001 is the float32 next to it.
+    epsilon 0.001 is the float32 next to it; or, as written, that number itself.
     """
 
     try:
-        return _copied(operation, float64)
+        return _copied(operation, float64, as_written)
     except (TypeError, ValueError) as error:
         raise UsageError(
             explain(
@@ -212,16 +217,21 @@ def copy_operation(operation: Any, float64: bool) -> Any:
         ) from error
 
 
-def _copied(operation: Any, float64: bool) -> Any:
+def _copied(operation: Any, float64: bool, as_written: bool) -> Any:
     import keras
 
     text = json.dumps(keras.saving.serialize_keras_object(operation))
     config = json.loads(text)
     if float64 and '"float32"' in text:
-        config = _in_float32_numbers(json.loads(text.replace('"float32"', '"float64"')))
+        config = json.loads(text.replace('"float32"', '"float64"'))
+        config = config if as_written else _in_float32_numbers(config)
     weights = getattr(operation, "weights", [])
     if not weights:
-        return keras.saving.deserialize_keras_object(config)
+        copy = keras.saving.deserialize_keras_object(config)
+        for name in ("scale", "offset") if as_written else ():
+            if isinstance(getattr(copy, name, None), float):
+                setattr(copy, name, np.asarray(getattr(copy, name)))  # Keras makes floats float32.
+        return copy
     for key in config["config"]:
         if key.endswith("_initializer"):
             config["config"][key] = "zeros"

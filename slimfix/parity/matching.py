@@ -85,15 +85,6 @@ def match_weights(flow: Dataflow, plan: ModelPlan, read: Callable[[str], np.ndar
     return Matches(tuple(held.values()), tuple(left), tuple(w.path for *_, w in free.values()))
 
 
-def find_other_kinds(flow: Dataflow, plan: ModelPlan) -> list[str]:
-    """Returns the names of the plan that the model has for layers of another kind."""
-    kinds = {record.name: record.target.rpartition(".")[2] for record in plan.layers}
-    layers = flow.layers.items()
-    return [
-        name for name, each in layers if kinds.get(name, type(each).__name__) != type(each).__name__
-    ]
-
-
 def _find(name: str, layer: Any, record: WeightRecord) -> Held | None:
     weight = getattr(layer, record.name, None)
     if layer is None or weight is None:

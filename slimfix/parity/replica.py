@@ -38,8 +38,8 @@ class Replica:
         """Copies a model. Args: as of `keras_side.Training`."""
         self._flow = flow
         self._performer = Training(float64, in_inference)
-        for name, operation in flow.operations.items():
-            self._performer(operation, name)
+        for call in flow.calls:
+            self._performer(call.operation, call)
         self._copies = self._performer.copies()
         self._dtype = "float64" if float64 else "float32"
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from slimfix.migration.build import make_operation, random_state
 from slimfix.migration.records import LayerRecord, ModelPlan
+from slimfix.names import is_statistic_name
 from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.matching import Matches
 from slimfix.parity.rows import SettingsParity
@@ -68,6 +69,7 @@ def compare_settings(
             compared += 1
             if _plain(actual, key) != _plain(value, key):
                 different.append(f"'{name}' {key}: planned {value!r}; saved {actual!r}")
+    different += _find_frozen(flow, matches)
     if has_names_of_its_own:
         return SettingsParity(compared, tuple(different))
     extra = [name for name in layers if name not in planned and not _is_planned(plan, name)]
@@ -105,6 +107,17 @@ def _compare_training(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Sett
         texts = [", ".join(each) or "none" for each in pairs]
         different.append(f"dropouts: planned {texts[0]}; model {texts[1]}")
     return SettingsParity(compared, tuple(different))
+
+
+def _find_frozen(flow: Dataflow, matches: Matches) -> list[str]:
+    """Returns a line for each weight that is frozen by itself, in a layer that is trained."""
+    return [
+        f"'{held.path}' trainable: planned True; model False"
+        for held in matches.held
+        if flow.layers[held.layer].trainable
+        and not is_statistic_name(held.record.variable)
+        and not held.weight.trainable
+    ]
 
 
 def live_config(layer: Any) -> dict[str, Any]:
@@ -151,10 +164,18 @@ def _settings(
 def _plain(value: Any, key: str) -> Any:
     """Returns a setting in one form: tuples as lists, a regularizer as its class and factors."""
     if key.endswith(_REGULARIZER) and value is not None:
-        factors = {n: float(np.float32(factor)) for n, factor in value["config"].items()}
-        return value["class_name"], factors
+        return _plain_penalty(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item, "") for item in value]
     if isinstance(value, float):  # As a float32 layer has it.
         return float(np.float32(value))
     return value
+
+
+def _plain_penalty(value: Mapping[str, Any]) -> Any:
+    """Returns a regularizer as what it adds: L1(s) is L1L2(s, 0)."""
+    factors = {name: _plain(factor, "") for name, factor in value["config"].items()}
+    is_keras = value.get("registered_name") is None
+    if is_keras and value["class_name"] in ("L1", "L2", "L1L2"):
+        return factors.get("l1", 0.0), factors.get("l2", 0.0)
+    return value["class_name"], value.get("registered_name"), factors

@@ -23,7 +23,8 @@ from slimfix.parity.given import check_given
 from slimfix.parity.keras_file import load_keras_file
 from slimfix.parity.keras_inputs import check_signature, read_specs_of_both
 from slimfix.parity.layers import compare_layers
-from slimfix.parity.matching import find_other_kinds, match_weights
+from slimfix.parity.matching import match_weights
+from slimfix.parity.readings import read_otherwise
 from slimfix.parity.recorded import (
     check_known,
     check_values,
@@ -86,15 +87,14 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     flow = read_dataflow(model)
     _check_allowed(flow, request.allowed)
     result = _prove(model, flow, migration, request)
-    if result.passed or not (result.weights.different or find_other_kinds(flow, migration.plan)):
-        return result
-    # Names of the plan may stand for other layers, by chance: then weights tell which is which.
-    planned = [record.name for record in migration.plan.layers]
-    try:
-        by_weights = _prove(model, read_dataflow(model, planned), migration, request)
-    except SlimfixError:  # Not of such a model: names tell what weights do not.
-        return result
-    return by_weights if by_weights.passed else result
+    for other in () if result.passed else read_otherwise(model, flow, migration.plan, result):
+        try:
+            read_so = _prove(model, other, migration, request)
+        except SlimfixError:  # Not of such a model.
+            continue
+        if read_so.passed:
+            return read_so
+    return result
 
 
 def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -> ParityResult:

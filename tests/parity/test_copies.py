@@ -61,7 +61,14 @@ def test_a_method_that_was_replaced(tmp_path, monkeypatch):
 def convert_one_layer():
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.placeholder(tf.float32, [None, 8, 8, 3], name="x")
-        slim.conv2d(x, 3, 3, normalizer_fn=slim.batch_norm, scope="c1")
+        slim.conv2d(
+            x,
+            3,
+            3,
+            normalizer_fn=slim.batch_norm,
+            normalizer_params={"is_training": False},
+            scope="c1",
+        )
         session.run(tf.global_variables_initializer())
         tf.train.Saver().save(session, "m.ckpt")
     return convert("m.ckpt")

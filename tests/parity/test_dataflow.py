@@ -1,5 +1,6 @@
 """A model is read call by call, whatever lies in what; what cannot be read so is told."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -131,3 +132,51 @@ def test_a_call_method_of_its_own_is_no_dataflow():
     inner.call = own.call
     with pytest.raises(UsageError, match="want a functional"):
         read_dataflow(inner)
+
+
+class Named(keras.Model):
+    """Adds to Keras what Keras does not have."""
+
+    def describe(self):
+        return "mine"
+
+
+class Doubled(keras.Model):
+    def predict_step(self, data):
+        return 2 * super().predict_step(data)
+
+
+class Without(keras.Sequential):
+    @property
+    def losses(self):
+        return []
+
+
+def one_layer(kind):
+    x = keras.Input((3,))
+    return kind(x, keras.layers.Dense(2)(x))
+
+
+def test_a_subclass_that_changes_nothing_is_read():
+    assert len(read_dataflow(one_layer(Named)).calls) == 1
+    compiled = one_layer(keras.Model)
+    compiled.compile("sgd", loss=lambda wanted, given: given)
+    assert len(read_dataflow(compiled).calls) == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: one_layer(Doubled),
+        lambda: Without([keras.Input((3,)), keras.layers.Dense(2)]),
+        lambda: patched(one_layer(keras.Model)),
+    ],
+)
+def test_a_model_with_methods_of_its_own_is_refused(make):
+    with pytest.raises(UsageError, match="in place of a method of Keras's"):
+        read_dataflow(make())
+
+
+def patched(model):
+    model.predict_step = lambda data: data
+    return model

@@ -7,6 +7,7 @@ import pytest
 from slimfix.parity import settings
 from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.matching import match_weights
+from slimfix.parity.settings import _plain
 
 
 @pytest.fixture
@@ -153,3 +154,21 @@ def test_what_is_set_on_a_layer_after_it_was_built_is_ignored_as_keras_does(
     changed.get_layer("digits__conv1").kernel.__setattr__(kind, late)
     (line,) = compare_settings(changed, good.plan).different
     assert line.startswith(f"'digits__conv1' kernel_{kind}: planned ")
+
+
+def test_a_weight_that_is_frozen_by_itself(good, rebuilt, compare_settings):
+    model = rebuilt(good.model, "digits__conv1")
+    model.get_layer("digits__conv1").kernel.trainable = False
+    found = compare_settings(model, good.plan)
+    assert found.different == ("'digits__conv1/kernel' trainable: planned True; model False",)
+
+
+def test_one_penalty_written_in_two_ways(good, rebuilt, compare_settings):
+    """L1(0.1) is L1L2(0.1, 0); a class that calls itself L2 is none of Keras's."""
+    of_keras = {"module": "keras.regularizers", "registered_name": None}
+    short = {**of_keras, "class_name": "L1", "config": {"l1": 0.1}}
+    long = {**of_keras, "class_name": "L1L2", "config": {"l1": 0.1, "l2": 0.0}}
+    assert _plain(short, "kernel_regularizer") == _plain(long, "kernel_regularizer")
+    own = {"module": None, "class_name": "L2", "config": {"l2": 0.1}, "registered_name": "mine>L2"}
+    keras_l2 = {**of_keras, "class_name": "L2", "config": {"l2": 0.1}}
+    assert _plain(own, "kernel_regularizer") != _plain(keras_l2, "kernel_regularizer")

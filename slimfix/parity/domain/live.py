@@ -8,7 +8,8 @@ import numpy as np
 
 from slimfix.errors import ParityError, explain, reason
 from slimfix.parity.copies import is_stock
-from slimfix.parity.dataflow import Dataflow, pack_inputs
+from slimfix.parity.dataflow import Dataflow
+from slimfix.parity.functional import pack_inputs
 
 
 class LiveModel:

@@ -62,7 +62,15 @@ def _is_known(operation: Any) -> bool:
     module = sys.modules.get(kind.__module__)
     ours = kind.__module__.partition(".")[0] in ("keras", "slimfix")
     is_there = ours and getattr(module, kind.__name__, None) is kind
-    return is_there and not {"call", "__call__"} & vars(operation).keys()
+    # Keras itself puts its own `build` on each layer.
+    replaced = [
+        name
+        for name, own in vars(operation).items()
+        if callable(own)
+        and callable(getattr(kind, name, None))
+        and not str(getattr(own, "__module__", "")).startswith("keras.")
+    ]
+    return is_there and not replaced
 
 
 def _opaque(writer: Writer, call: Call, reads: Sequence[Value]) -> list[Value]:

@@ -156,7 +156,10 @@ def test_ids_at_both_ends(tmp_path, monkeypatch):
 
 def test_statistics_stay_as_they_are(network):
     migration = network(
-        16, body=lambda x: slim.batch_norm(slim.conv2d(x, 4, 3, scope="c1"), scope="bn")
+        16,
+        body=lambda x: slim.batch_norm(
+            slim.conv2d(x, 4, 3, scope="c1"), scope="bn", is_training=False
+        ),
     )
     before = [np.array(weight) for weight in migration.model.weights]
     assert diff_parity(migration.model, migration).passed
