@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import random
 import tempfile
-from typing import Iterator
+from typing import Collection, Iterator
 
 from slimfix.parity import Level
 from tests.mutants.nets import Net
@@ -20,6 +20,7 @@ from tests.mutants.search.sketch import Sketch, build, sketch_of
 WRONG, RIGHT = 10, 2
 PER_NET = WRONG + RIGHT
 _TRIES = 300
+_OTHER_LAYERS = ("expressed", "kernels")  # Rooms of forms whose layers are not the plan's.
 _DEEP = (Level.TRAINING, Level.GRADIENTS, Level.TRAJECTORY)
 
 
@@ -92,7 +93,7 @@ def draw_case(subject: Subject, seed: str, index: int) -> Case:
         try:
             change = edit.make(Scene(subject.sketch, draw, subject.trains))
             sketch, forms = _write(change.sketch, draw, subject.trains, number)
-            must = _levels(subject.planned, sketch, change)
+            must = _levels(subject.planned, sketch, change, _is_renamed(forms))
         except (DoesNotApply, *_refusals()):
             continue
         if must:
@@ -110,16 +111,26 @@ def _draw_right(subject: Subject, draw: random.Random, label: str) -> Case:
     return Case(sketch, None, None, forms, frozenset(), levels)
 
 
-def _levels(planned: Planned, sketch: Sketch, change: Change) -> frozenset[Level]:
-    """Returns the levels that must see a change; none where it changes nothing."""
+def _levels(planned: Planned, sketch: Sketch, change: Change, is_renamed: bool) -> frozenset[Level]:
+    """Returns the levels that must see a change; none where it changes nothing.
+
+    The operations of a model with names of its own may be written otherwise, so that what usual
+    inputs show is left to numbers.
+    """
     if not change.shows:
         build(sketch)
         return frozenset({Level.WEIGHTS, *change.levels})
     apart = planned.compare(sketch)
     if apart.anywhere < ROUNDING:
         return frozenset()
-    shown = {Level.INFERENCE} if apart.usual > PLAIN else set()
-    return frozenset({Level.WEIGHTS, *shown, *change.levels})
+    if apart.usual <= PLAIN:
+        return frozenset({Level.WEIGHTS, *change.levels})
+    by_structure = set() if is_renamed else {Level.WEIGHTS}
+    return frozenset({Level.INFERENCE, *by_structure, *change.levels})
+
+
+def _is_renamed(forms: Collection[str]) -> bool:
+    return any(FORMS[name].room == "naming" for name in forms)
 
 
 def _write(
@@ -140,7 +151,7 @@ def _write(
         if written is not None:
             sketch, name = written
             forms.append(name)
-    is_renamed = any(FORMS[name].room == "expressed" for name in forms)
+    is_renamed = any(FORMS[name].room in _OTHER_LAYERS for name in forms)
     while is_renamed or (number and draw.random() < 0.4):
         written = _written(sketch, draw, trains, draw.choice(by_name))
         if written is not None:

@@ -117,7 +117,7 @@ def _own(name: str) -> Make:
         )
         shows = name != "BatchNormalization"
         text = f"'{node.name}' of a class of one's own called {name}"
-        return Change(new, text, (quoted(node), "in place of", "flattened"), shows=shows)
+        return Change(new, text, (quoted(node), "in place of", "flattened", "order"), shows=shows)
 
     return make
 

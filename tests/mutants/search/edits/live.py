@@ -17,13 +17,14 @@ from tests.mutants.search.edits.registry import (
     edit,
     quoted,
 )
-from tests.mutants.search.sketch import Node
+from tests.mutants.search.sketch import Node, Sketch
 
 _NORMS = ("BatchNormalization", "SlimBatchNormalization")
 _KERNELS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose", "Dense")
 
 
-def _touching(scene: Scene, node: Node, touch: Callable[[Any], None]) -> Any:
+def touching(scene: Scene, node: Node, touch: Callable[[Any], None]) -> Sketch:
+    """Returns the model with something done to a layer once it is built."""
     first = scene.sketch.calls(node)[0]
     return scene.sketch.replaced(first, dataclasses.replace(first, touch=touch))
 
@@ -40,7 +41,7 @@ def _trained(scene: Scene) -> Node:
 @edit
 def live_epsilon(scene: Scene) -> Change:
     node = scene.node(*_NORMS)
-    sketch = _touching(scene, node, _setting("epsilon", node.config["epsilon"] * 3))
+    sketch = touching(scene, node, _setting("epsilon", node.config["epsilon"] * 3))
     return Change(sketch, f"epsilon of '{node.name}' set late", ("epsilon",))
 
 
@@ -49,7 +50,7 @@ def live_momentum(scene: Scene) -> Change:
     if not scene.trains:
         raise DoesNotApply
     node = scene.node(*_NORMS)
-    sketch = _touching(scene, node, _setting("momentum", 0.5))
+    sketch = touching(scene, node, _setting("momentum", 0.5))
     text = f"momentum of '{node.name}' set late"
     return Change(sketch, text, ("momentum|decay",), frozenset({L2}), shows=False)
 
@@ -59,7 +60,7 @@ def live_activation(scene: Scene) -> Change:
     import keras
 
     node = scene.node("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D")
-    sketch = _touching(scene, node, _setting("activation", keras.activations.softsign))
+    sketch = touching(scene, node, _setting("activation", keras.activations.softsign))
     return Change(sketch, f"activation of '{node.name}' set late", ("activation", quoted(node)))
 
 
@@ -72,14 +73,14 @@ def live_activation_of_the_same_name(scene: Scene) -> Change:
         return keras.ops.minimum(x, 1e4)
 
     node = scene.node("Conv2D", "Dense", "DepthwiseConv2D", "SeparableConv2D")
-    sketch = _touching(scene, node, _setting("activation", linear))
+    sketch = touching(scene, node, _setting("activation", linear))
     return Change(sketch, f"activation of '{node.name}' only called linear", ("activation",))
 
 
 @edit
 def live_rate(scene: Scene) -> Change:
     node = scene.node("Dropout")
-    sketch = _touching(scene, node, _setting("rate", 0.9))
+    sketch = touching(scene, node, _setting("rate", 0.9))
     return Change(sketch, f"rate of '{node.name}' set late", (), shows=False)
 
 
@@ -87,21 +88,21 @@ def live_rate(scene: Scene) -> Change:
 def live_padding(scene: Scene) -> Change:
     node = scene.node("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D")
     other = "valid" if node.config.get("padding") == "same" else "same"
-    sketch = _touching(scene, node, _setting("padding", other))
+    sketch = touching(scene, node, _setting("padding", other))
     return Change(sketch, f"padding of '{node.name}' set late", ("padding", "phase"))
 
 
 @edit
 def live_negative_slope(scene: Scene) -> Change:
     node = scene.node("LeakyReLU", "ReLU")
-    sketch = _touching(scene, node, _setting("negative_slope", 0.35))
+    sketch = touching(scene, node, _setting("negative_slope", 0.35))
     return Change(sketch, f"slope of '{node.name}' set late", ("slope", "activation"))
 
 
 @edit
 def live_frozen(scene: Scene) -> Change:
     node = _trained(scene)
-    sketch = _touching(scene, node, _setting("trainable", False))
+    sketch = touching(scene, node, _setting("trainable", False))
     levels = frozenset({L3, L4})
     return Change(sketch, f"'{node.name}' frozen late", (), levels, shows=False)
 
@@ -117,7 +118,7 @@ def live_weight_frozen(scene: Scene) -> Change:
 
     levels = frozenset({L3, L4})
     text = f"{name} of '{node.name}' frozen late"
-    return Change(_touching(scene, node, freeze), text, (), levels, shows=False)
+    return Change(touching(scene, node, freeze), text, (), levels, shows=False)
 
 
 @edit
@@ -162,7 +163,7 @@ def live_penalty_of_the_weight(scene: Scene) -> Change:
         getattr(layer, name).regularizer = keras.regularizers.L2(0.03)
 
     text = f"{name} of '{node.name}' penalised late"
-    sketch = _touching(scene, node, penalise)
+    sketch = touching(scene, node, penalise)
     return Change(sketch, text, (), frozenset({L4}), shows=False)
 
 
@@ -177,7 +178,7 @@ def live_constraint_of_the_weight(scene: Scene) -> Change:
         getattr(layer, name).constraint = keras.constraints.NonNeg()
 
     text = f"{name} of '{node.name}' constrained late"
-    return Change(_touching(scene, node, constrain), text, (), shows=False)
+    return Change(touching(scene, node, constrain), text, (), shows=False)
 
 
 @edit
@@ -187,7 +188,7 @@ def live_activity_penalty(scene: Scene) -> Change:
     node = scene.node(*_KERNELS)
     touch = _setting("activity_regularizer", keras.regularizers.L2(0.1))
     text = f"outputs of '{node.name}' penalised late"
-    return Change(_touching(scene, node, touch), text, (), shows=False)
+    return Change(touching(scene, node, touch), text, (), shows=False)
 
 
 @edit
@@ -204,7 +205,7 @@ def live_call_patched(scene: Scene) -> Change:
         layer.call = call
 
     node = scene.one_of([n for n in scene.sketch.nodes if n.is_layer and len(n.inputs) == 1])
-    return Change(_touching(scene, node, patch), f"'{node.name}'.call patched", (quoted(node),))
+    return Change(touching(scene, node, patch), f"'{node.name}'.call patched", (quoted(node),))
 
 
 @edit
@@ -217,20 +218,22 @@ def live_convolution_patched(scene: Scene) -> Change:
         layer.convolution_op = lambda x, kernel: keras.ops.minimum(own(x, kernel), 1e4)
 
     node = scene.node("Conv2D")
-    sketch = _touching(scene, node, patch)
+    sketch = touching(scene, node, patch)
     return Change(sketch, f"'{node.name}'.convolution_op patched", (quoted(node),))
 
 
 @edit
 def live_weight_replaced(scene: Scene) -> Change:
     """The kernel attribute is another array than the variable that the layer lists."""
+    import keras
+
     node = scene.node("Conv2D", "Dense")
     value = (node.values["kernel"] * np.float32(1.5)).astype(np.float32)
 
     def replace(layer: Any) -> None:
-        layer.__dict__["_kernel"] = value
+        layer.__dict__["_kernel"] = keras.ops.convert_to_tensor(value, layer.compute_dtype)
 
-    sketch = _touching(scene, node, replace)
+    sketch = touching(scene, node, replace)
     return Change(sketch, f"kernel of '{node.name}' is not its variable", (quoted(node), "kernel"))
 
 

@@ -47,7 +47,8 @@ def move_dropout(scene: Scene) -> Change:
     )
     moved = dataclasses.replace(node, inputs=(tensor,), outputs=(f"{tensor}#moved",))
     text = f"'{node.name}' behind '{tensor}'"
-    return Change(sketch.followed(tensor, moved), text, (), shows=False)
+    causes = ("reads another tensor", "missing", "extra")
+    return Change(sketch.followed(tensor, moved), text, causes, shows=False)
 
 
 @edit

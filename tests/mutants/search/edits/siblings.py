@@ -68,7 +68,7 @@ def _of_pools(scene: Scene) -> Change:
     node = scene.node("MaxPooling2D", "AveragePooling2D")
     other = "MaxPooling2D" if node.kind == "AveragePooling2D" else "AveragePooling2D"
     new = dataclasses.replace(node, target=f"layers.{other}")
-    causes = ("(max|average) in place of",)
+    causes = ("in place of",)
     return Change(scene.sketch.replaced(node, new), f"{other} for '{node.name}'", causes)
 
 

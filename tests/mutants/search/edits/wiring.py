@@ -7,7 +7,7 @@ import dataclasses
 from tests.mutants.search.edits.registry import L3, L4, Change, Scene, edit, quoted
 from tests.mutants.search.sketch import Node, Sketch
 
-_READS = ("reads another tensor", "missing", "extra", "in place of", "another order")
+_READS = ("reads another tensor", "missing", "extra", "in place of", "another order", "the bits of")
 
 
 def _reading(node: Node, old: str, new: str) -> Node:
@@ -53,7 +53,7 @@ def read_behind_or_before_a_dropout(scene: Scene) -> Change:
         nodes.insert(nodes.index(node), drop)
         sketch = dataclasses.replace(sketch, nodes=tuple(nodes))
     text = f"'{node.name}' reads '{new}' and not '{old}'"
-    return Change(sketch.replaced(node, _reading(node, old, new)), text, (), shows=False)
+    return Change(sketch.replaced(node, _reading(node, old, new)), text, _READS, shows=False)
 
 
 @edit
@@ -161,7 +161,7 @@ def two_layers_exchanged(scene: Scene) -> Change:
     first = dataclasses.replace(other, inputs=one.inputs, outputs=one.outputs)
     second = dataclasses.replace(one, inputs=other.inputs, outputs=other.outputs)
     changed = scene.sketch.replaced(one, first).replaced(other, second)
-    causes = (quoted(one, other), "the bits of", *_READS)
+    causes = (quoted(one, other), *_READS)
     return Change(changed, f"'{one.name}' and '{other.name}' exchanged", causes)
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import numpy as np
-
 from tests.mutants.search.edits.registry import DoesNotApply, Scene
 from tests.mutants.search.forms.registry import form
 from tests.mutants.search.sketch import Node, Sketch
 
 
-def _as(node: Node, target: Any, **config: Any) -> Node:
+def written_as(node: Node, target: Any, **config: Any) -> Node:
     return dataclasses.replace(node, target=target, config=config)
 
 
-def _plain(scene: Scene, *kinds: str) -> Node:
+def draw_plain(scene: Scene, *kinds: str) -> Node:
     """Draws a node of these kinds that nothing is special of, and is called once."""
     sketch = scene.sketch
     return scene.one_of([n for n in sketch.of(*kinds) if n.is_plain and len(sketch.calls(n)) == 1])
@@ -24,16 +22,16 @@ def _plain(scene: Scene, *kinds: str) -> Node:
 
 @form
 def reshape_for_flatten(scene: Scene) -> Sketch:
-    node = _plain(scene, "Flatten")
+    node = draw_plain(scene, "Flatten")
     target = scene.one_of(("layers.Reshape", "ops.reshape"))
     size = scene.sketch.shape(node.outputs[0])[-1]
     config = {"target_shape": (-1,)} if "layers" in target else {"newshape": (-1, size)}
-    return scene.sketch.replaced(node, _as(node, target, **config))
+    return scene.sketch.replaced(node, written_as(node, target, **config))
 
 
 @form
 def activation_in_another_class(scene: Scene) -> Sketch:
-    node = _plain(scene, "ReLU", "relu", "relu6", "ELU", "elu", "LeakyReLU", "tanh", "sigmoid")
+    node = draw_plain(scene, "ReLU", "relu", "relu6", "ELU", "elu", "LeakyReLU", "tanh", "sigmoid")
     written = {
         ("ReLU", None): [
             ("layers.Activation", {"activation": "relu"}),
@@ -63,7 +61,7 @@ def activation_in_another_class(scene: Scene) -> Sketch:
         raise DoesNotApply
     key = (node.kind, node.config.get("max_value"))
     target, config = scene.one_of(written.get(key, []))
-    return scene.sketch.replaced(node, _as(node, target, **config))
+    return scene.sketch.replaced(node, written_as(node, target, **config))
 
 
 @form
@@ -94,7 +92,7 @@ def activation_inside(scene: Scene) -> Sketch:
 
 @form
 def rescaling_for_arithmetic(scene: Scene) -> Sketch:
-    node = _plain(scene, "multiply", "add", "subtract")
+    node = draw_plain(scene, "multiply", "add", "subtract")
     if len(node.inputs) != 1 or not isinstance(node.config.get("x2"), float):
         raise DoesNotApply
     number = node.config["x2"]
@@ -103,7 +101,7 @@ def rescaling_for_arithmetic(scene: Scene) -> Sketch:
         config = {"scale": number}
     elif node.kind == "subtract":
         config = {"scale": 1.0, "offset": -number}
-    return scene.sketch.replaced(node, _as(node, "layers.Rescaling", **config))
+    return scene.sketch.replaced(node, written_as(node, "layers.Rescaling", **config))
 
 
 @form
@@ -124,7 +122,7 @@ def preprocessing_in_one_rescaling(scene: Scene) -> Sketch:
     if len(sketch.readers(one.outputs[0])) > 1 or one.outputs[0] in sketch.outputs:
         raise DoesNotApply
     offset = other.config["x2"] * (-1.0 if other.kind == "subtract" else 1.0)
-    new = _as(one, "layers.Rescaling", scale=one.config["x2"], offset=offset)
+    new = written_as(one, "layers.Rescaling", scale=one.config["x2"], offset=offset)
     new = dataclasses.replace(new, outputs=other.outputs)
     return sketch.replaced(other).replaced(one, new)
 
@@ -132,30 +130,30 @@ def preprocessing_in_one_rescaling(scene: Scene) -> Sketch:
 @form
 def operator_for_layer(scene: Scene) -> Sketch:
     """Add, Subtract, Concatenate as operations, or the other way round."""
-    node = _plain(scene, "Add", "Subtract", "add", "subtract")
+    node = draw_plain(scene, "Add", "Subtract", "add", "subtract")
     if len(node.inputs) != 2:
         raise DoesNotApply
     name = node.kind
     target = f"ops.{name.lower()}" if node.is_layer else f"layers.{name.capitalize()}"
-    return scene.sketch.replaced(node, _as(node, target))
+    return scene.sketch.replaced(node, written_as(node, target))
 
 
 @form
 def concatenation_by_function(scene: Scene) -> Sketch:
     import keras
 
-    node = _plain(scene, "Concatenate")
+    node = draw_plain(scene, "Concatenate")
     axis = node.config.get("axis", -1)
 
     def concatenated(*tensors: Any) -> Any:
         return keras.ops.concatenate(tensors, axis)
 
-    return scene.sketch.replaced(node, _as(node, concatenated))
+    return scene.sketch.replaced(node, written_as(node, concatenated))
 
 
 @form
 def summands_swapped(scene: Scene) -> Sketch:
-    node = _plain(scene, "Add", "add")
+    node = draw_plain(scene, "Add", "add")
     if len(node.inputs) != 2:
         raise DoesNotApply
     return scene.sketch.replaced(node, dataclasses.replace(node, inputs=node.inputs[::-1]))
@@ -163,150 +161,32 @@ def summands_swapped(scene: Scene) -> Sketch:
 
 @form
 def mean_by_another_name(scene: Scene) -> Sketch:
-    node = _plain(scene, "GlobalAveragePooling2D", "mean")
+    node = draw_plain(scene, "GlobalAveragePooling2D", "mean")
     rank = len(scene.sketch.shape(node.inputs[0]))
     if node.kind == "mean":
         axes = [axis % rank for axis in node.config.get("axis", ())]
         if rank != 4 or sorted(axes) != [1, 2] or node.config.get("keepdims"):
             raise DoesNotApply
-        return scene.sketch.replaced(node, _as(node, "layers.GlobalAveragePooling2D"))
+        return scene.sketch.replaced(node, written_as(node, "layers.GlobalAveragePooling2D"))
     if node.config.get("keepdims"):
         raise DoesNotApply
-    return scene.sketch.replaced(node, _as(node, "ops.mean", axis=(1, 2)))
+    return scene.sketch.replaced(node, written_as(node, "ops.mean", axis=(1, 2)))
 
 
 @form
 def padding_by_operation(scene: Scene) -> Sketch:
-    node = _plain(scene, "ZeroPadding2D")
+    node = draw_plain(scene, "ZeroPadding2D")
     width = ((0, 0), *node.config["padding"], (0, 0))
-    return scene.sketch.replaced(node, _as(node, "ops.pad", pad_width=width))
-
-
-@form
-def padding_written_out(scene: Scene) -> Sketch:
-    """SAME as ZeroPadding2D and VALID, at a size that is known."""
-    sketch = scene.sketch
-    node = _plain(scene, "Conv2D", "DepthwiseConv2D")
-    shape = sketch.shape(node.inputs[0])
-    if node.config.get("padding") != "same" or None in shape[1:]:
-        raise DoesNotApply
-    pads = []
-    for axis in (0, 1):
-        size, stride = shape[axis + 1], _pair(node.config.get("strides", 1))[axis]
-        dilation = _pair(node.config.get("dilation_rate", 1))[axis]
-        window = (_pair(node.config["kernel_size"])[axis] - 1) * dilation + 1
-        whole = max((-(-size // stride) - 1) * stride + window - size, 0)
-        pads.append((whole // 2, whole - whole // 2))
-    made = f"{node.inputs[0]}#{node.name}"
-    pad = Node(
-        f"{node.name}_pad", "layers.ZeroPadding2D", node.inputs, (made,), {"padding": tuple(pads)}
-    )
-    valid = dataclasses.replace(node.with_config(padding="valid"), inputs=(made,))
-    return sketch.replaced(node, pad, valid)
-
-
-def _pair(value: Any) -> tuple[int, ...]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+    return scene.sketch.replaced(node, written_as(node, "ops.pad", pad_width=width))
 
 
 @form
 def axis_from_the_front(scene: Scene) -> Sketch:
-    node = _plain(scene, "BatchNormalization", "Concatenate", "Softmax")
+    node = draw_plain(scene, "BatchNormalization", "Concatenate", "Softmax")
     if node.config.get("axis", -1) != -1:
         raise DoesNotApply
     rank = len(scene.sketch.shape(node.inputs[0]))
     return scene.sketch.replaced(node, node.with_config(axis=rank - 1))
-
-
-@form
-def dense_for_small_convolution(scene: Scene) -> Sketch:
-    """A 1x1 convolution of stride 1 as Dense: its kernel has the same bits in another shape."""
-    sketch = scene.sketch
-    found = [
-        n
-        for n in sketch.of("Conv2D")
-        if n.is_plain
-        and _pair(n.config["kernel_size"]) == (1, 1)
-        and _pair(n.config.get("strides", 1)) == (1, 1)
-        and len(sketch.calls(n)) == 1
-    ]
-    node = scene.one_of(found)
-    kept = ("use_bias", "trainable", "kernel_regularizer", "bias_regularizer", "activation")
-    config = {key: value for key, value in node.config.items() if key in kept}
-    values = {**node.values, "kernel": node.values["kernel"][0, 0]}
-    new = _as(node, "layers.Dense", units=node.config["filters"], **config)
-    return sketch.replaced(node, dataclasses.replace(new, values=values))
-
-
-@form
-def convolution_for_dense(scene: Scene) -> Sketch:
-    """A Dense on [batch, channels] as a 1x1 convolution between two reshapes."""
-    sketch = scene.sketch
-    node = _plain(scene, "Dense")
-    shape = sketch.shape(node.inputs[0])
-    if len(shape) != 2:
-        raise DoesNotApply
-    kept = ("use_bias", "trainable", "kernel_regularizer", "bias_regularizer", "activation")
-    config = {key: value for key, value in node.config.items() if key in kept}
-    image, made = f"{node.outputs[0]}#image", f"{node.outputs[0]}#made"
-    units = node.config["units"]
-    before = Node(
-        f"{node.name}_in",
-        "layers.Reshape",
-        node.inputs,
-        (image,),
-        {"target_shape": (1, 1, shape[-1])},
-    )
-    conv = dataclasses.replace(
-        node,
-        target="layers.Conv2D",
-        config={"filters": units, "kernel_size": 1, **config},
-        values={**node.values, "kernel": node.values["kernel"][np.newaxis, np.newaxis]},
-        inputs=(image,),
-        outputs=(made,),
-    )
-    after = Node(
-        f"{node.name}_out", "layers.Reshape", (made,), node.outputs, {"target_shape": (units,)}
-    )
-    return sketch.replaced(node, before, conv, after)
-
-
-@form
-def separable_apart(scene: Scene) -> Sketch:
-    """SeparableConv2D as a DepthwiseConv2D and a 1x1 convolution."""
-    sketch = scene.sketch
-    node = _plain(scene, "SeparableConv2D")
-    c = node.config
-    made = f"{node.outputs[0]}#deep"
-    deep = {k: c[k] for k in ("kernel_size", "strides", "padding", "dilation_rate") if k in c}
-    deep |= {"depth_multiplier": c.get("depth_multiplier", 1), "use_bias": False}
-    wide = {k: c[k] for k in ("filters", "use_bias", "bias_regularizer", "activation") if k in c}
-    if c.get("depthwise_regularizer"):
-        deep["depthwise_regularizer"] = c["depthwise_regularizer"]
-    if c.get("pointwise_regularizer"):
-        wide["kernel_regularizer"] = c["pointwise_regularizer"]
-    if not c.get("trainable", True):
-        deep["trainable"] = wide["trainable"] = False
-    one = Node(
-        f"{node.name}_depthwise",
-        "layers.DepthwiseConv2D",
-        node.inputs,
-        (made,),
-        deep,
-        {"kernel": node.values["depthwise_kernel"]},
-    )
-    values = {"kernel": node.values["pointwise_kernel"]}
-    if "bias" in node.values:
-        values["bias"] = node.values["bias"]
-    other = dataclasses.replace(
-        node,
-        name=f"{node.name}_pointwise",
-        target="layers.Conv2D",
-        config={"kernel_size": 1, **wide},
-        values=values,
-        inputs=(made,),
-    )
-    return sketch.replaced(node, one, other)
 
 
 def _cast_to_its_own(x: Any) -> Any:

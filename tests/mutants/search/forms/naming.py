@@ -64,9 +64,3 @@ def counted_names(scene: Scene) -> Sketch:
             number = count[node.kind] = count.get(node.kind, -1) + 1
             names[node.name] = f"{node.kind.lower()}_{number}" if number else node.kind.lower()
     return renamed(scene.sketch, lambda name: names.get(name, f"inner_{name}"))
-
-
-@form
-def inputs_renamed(scene: Scene) -> Sketch:
-    inputs = tuple(dataclasses.replace(r, name=f"my_{r.name}") for r in scene.sketch.inputs)
-    return dataclasses.replace(scene.sketch, inputs=inputs)

@@ -121,3 +121,9 @@ def _finished(scene: Scene, finish: Any) -> Sketch:
     untouched = all(node.touch is None for node in scene.sketch.nodes)
     scene.one_of([1] if scene.sketch.finish is None and untouched else [])
     return dataclasses.replace(scene.sketch, finish=finish)
+
+
+@form
+def inputs_renamed(scene: Scene) -> Sketch:
+    inputs = tuple(dataclasses.replace(r, name=f"my_{r.name}") for r in scene.sketch.inputs)
+    return dataclasses.replace(scene.sketch, inputs=inputs)
