@@ -101,6 +101,13 @@ class Sketch:
         """Returns the nodes that read a tensor."""
         return [node for node in self.nodes if tensor in node.inputs]
 
+    def all_nodes(self) -> Iterator[Node]:
+        """Yields the nodes, and those of the models in it."""
+        for node in self.nodes:
+            yield node
+            if isinstance(node.target, Sketch):
+                yield from node.target.all_nodes()
+
     def calls(self, node: Node) -> list[Node]:
         """Returns the nodes that call the same object, itself among them."""
         return [each for each in self.nodes if each.name == node.name]

@@ -118,7 +118,7 @@ def model_of_a_subclass(scene: Scene) -> Sketch:
 
 def _finished(scene: Scene, finish: Any) -> Sketch:
     # What was touched after it was built, Keras's copies forget.
-    untouched = all(node.touch is None for node in scene.sketch.nodes)
+    untouched = all(node.touch is None for node in scene.sketch.all_nodes())
     scene.one_of([1] if scene.sketch.finish is None and untouched else [])
     return dataclasses.replace(scene.sketch, finish=finish)
 
