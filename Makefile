@@ -12,6 +12,7 @@ TF1 ?= .venv-tf1/bin/python
 
 # A part of what the long targets do, drawn by a seed: make mutants SAMPLE="--sample=40 --seed=abc"
 SAMPLE ?=
+SEARCH ?=
 PART := $(if $(SAMPLE),-sample)
 ZOO := build/zoo$(PART)
 RESNET := build/resnet64$(PART)
@@ -24,9 +25,12 @@ demo: $(READY)
 test: $(READY)
 	$(RUN) -m pytest -n auto --dist worksteal
 
-# Migrates five nets wrong in every way that is known, and prints what share the proof catches.
+# Migrates five nets wrong in every way that is known, and prints what share the proof catches. Then
+# searches: 1,000 random edits of 100 random nets, and 200 right models in other forms.
+# SEARCH="--sample=3 --seed=abc" for some of the nets, --only=SEED:INDEX for one model again.
 mutants: $(READY)
 	$(RUN) -m tests.mutants.run $(SAMPLE)
+	$(RUN) -m tests.mutants.search.run $(SEARCH)
 
 # Damages 20,000 files of every kind that slimfix reads: each is one clear error, or read right.
 # FUZZ="--files=1000 --first=7000" for some of them, --seed=... for others, --only=SEED:INDEX for one.

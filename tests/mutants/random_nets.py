@@ -12,9 +12,10 @@ from tests.mutants.nets import Net, migrate
 from tests.mutants.training_graphs import fresh_graph, save, train
 
 _SWITCH = "is_training:0"
-_ACTIVATIONS = ("relu", "relu6", "elu", "leaky_relu", "tanh", "sigmoid", None)
-_PENALTIES = (("l2_regularizer", (0.003,)), ("l1_regularizer", (0.002,)))
-_PENALTIES += (("l1_l2_regularizer", (0.001, 0.004)),)
+ACTIVATIONS = ("relu", "relu6", "elu", "leaky_relu", "tanh", "sigmoid", None)
+PENALTIES = (("l2_regularizer", (0.003,)), ("l1_regularizer", (0.002,)))
+PENALTIES += (("l1_l2_regularizer", (0.001, 0.004)),)
+_KEEP_SIZE = ("residual", "concat", "shared", "towers")
 _CALLS = (
     "activation",
     "avg_pool2d",
@@ -64,7 +65,7 @@ _ones_twos = st.integers(1, 2)
 _zeros_twos = st.integers(0, 2)
 _pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 _paddings = st.sampled_from(("SAME", "VALID"))
-_activations = st.sampled_from(_ACTIVATIONS)
+_activations = st.sampled_from(ACTIVATIONS)
 _normalizers = st.fixed_dictionaries(
     {
         "decay": st.one_of(st.sampled_from((0.9, 0.997, 0.999)), st.floats(0.5, 0.9999)),
@@ -90,7 +91,7 @@ def _convolution(draw: Callable, name: str, size: tuple[int, int], same: bool = 
     if padding == "SAME" and name == "conv2d" and arguments.get("stride", [1, 1]) == [1, 1]:
         arguments["rate"] = draw(_ones_twos)
     arguments["activation_fn"] = draw(_activations)
-    arguments["weights_regularizer"] = draw(st.one_of(st.none(), st.sampled_from(_PENALTIES)))
+    arguments["weights_regularizer"] = draw(st.one_of(st.none(), st.sampled_from(PENALTIES)))
     arguments["normalizer_params"] = draw(st.one_of(st.none(), _normalizers))
     return arguments
 
@@ -114,7 +115,7 @@ def _step(draw: Callable, call: str, size: tuple[int, int]) -> Step:
         if call == "concat":
             found["num_outputs"] = draw(st.integers(1, 3))
     elif call == "activation":
-        found = {"name": draw(st.sampled_from(_ACTIVATIONS[:-1]))}
+        found = {"name": draw(st.sampled_from(ACTIVATIONS[:-1]))}
     elif call == "dropout":
         found = {"keep_prob": draw(st.sampled_from((0.5, 0.8)))}
     else:
@@ -122,12 +123,17 @@ def _step(draw: Callable, call: str, size: tuple[int, int]) -> Step:
     return Step(call, found)
 
 
-def _size_after(step: Step, size: tuple[int, int]) -> tuple[int, int]:
+def size_after(step: Step, size: tuple[int, int]) -> tuple[int, int]:
+    """Returns the height and width that a step makes of these."""
     arguments = step.arguments
+    if step.call == "resize":
+        return tuple(arguments["size"])  # type: ignore[return-value]
+    if step.call == "up":
+        return (2 * size[0], 2 * size[1])
     if step.call == "pad":
         top_left = zip(size, arguments["widths"])
         return tuple(each + sum(pair) for each, pair in top_left)  # type: ignore[return-value]
-    if "kernel_size" not in arguments or step.call in ("residual", "concat"):
+    if "kernel_size" not in arguments or step.call in _KEEP_SIZE:
         return size
     strides = arguments.get("stride", 1)
     strides = strides if isinstance(strides, list) else [strides] * 2
@@ -144,7 +150,7 @@ def drawn_nets(draw: Callable) -> DrawnNet:
     count = draw(st.integers(3, 6))
     for call in draw(st.permutations(_CALLS))[:count]:
         steps.append(draw(_step(call, size)))
-        size = _size_after(steps[-1], size)
+        size = size_after(steps[-1], size)
     is_training = draw(st.sampled_from((None, True, False)))
     return DrawnNet(image, tuple(steps), is_training, draw(st.booleans()))
 
@@ -163,7 +169,7 @@ def migrate_drawn(drawn: DrawnNet, folder: str) -> Net:
         with slim.arg_scope([slim.batch_norm, slim.dropout], is_training=is_training):
             net = images
             for index, step in enumerate(drawn.steps):
-                net = _build(step, net, f"step{index}")
+                net = build_step(step, net, f"step{index}")
             logits = slim.fully_connected(slim.flatten(net), 3, activation_fn=None, scope="logits")
         train(logits)
         prefix = save(graph, folder)
@@ -171,7 +177,8 @@ def migrate_drawn(drawn: DrawnNet, folder: str) -> Net:
         return migrate("drawn", prefix, exact_batch_norm=drawn.exact, **ends)
 
 
-def _build(step: Step, net: Any, scope: str) -> Any:
+def build_step(step: Step, net: Any, scope: str) -> Any:
+    """Returns what a step makes of a tensor, in the default graph."""
     import tensorflow.compat.v1 as tf
 
     from slimfix import slim
@@ -185,6 +192,16 @@ def _build(step: Step, net: Any, scope: str) -> Any:
         return tf.concat([net, slim.conv2d(net, **arguments)], 3)
     if step.call == "activation":
         return getattr(tf.nn, step.arguments["name"])(net)
+    if step.call == "shared":
+        arguments["num_outputs"] = net.shape.as_list()[-1]
+        return slim.conv2d(slim.conv2d(net, **arguments), reuse=True, **arguments)
+    if step.call == "towers":
+        one, other = (slim.conv2d(net, **{**arguments, "scope": scope + end}) for end in "ab")
+        return one - other
+    if step.call == "resize":
+        return tf.image.resize_bilinear(net, arguments["size"])
+    if step.call == "up":
+        return slim.conv2d_transpose(net, stride=2, **arguments)
     if step.call == "pad":
         return tf.pad(net, [[0, 0], *step.arguments["widths"], [0, 0]])
     call = "separable_conv2d" if step.call == "depthwise" else step.call
@@ -197,11 +214,11 @@ def _with_functions(arguments: Mapping[str, Any]) -> dict[str, Any]:
     from slimfix import slim
 
     found = dict(arguments)
-    name, penalty = found["activation_fn"], found["weights_regularizer"]
+    name, penalty = found["activation_fn"], found.get("weights_regularizer")
     found["activation_fn"] = getattr(tf.nn, name) if name else None
     if penalty is not None:
         found["weights_regularizer"] = getattr(slim, penalty[0])(*penalty[1])
-    if found["normalizer_params"] is not None:
+    if found.get("normalizer_params") is not None:
         found["normalizer_fn"] = slim.batch_norm
     return found
 
