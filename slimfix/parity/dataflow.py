@@ -63,6 +63,12 @@ class Call:
         return tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
 
     @property
+    def is_single(self) -> bool:
+        """Whether it computes in float32, or makes float32 of whole numbers."""
+        dtypes = [each.dtype for each in (*self.inputs, *self.outputs)]
+        return "float32" in dtypes
+
+    @property
     def kind(self) -> str:
         """Class name, e.g. 'Conv2D', or 'Relu6' of keras.ops.relu6."""
         return type(self.operation).__name__

@@ -30,7 +30,7 @@ class Inference:
         """Returns what does the work of an operation in a call."""
         if not self.float64:
             return operation
-        return in_float64(copy_operation(operation, float64=True, as_written=call.as_written))
+        return in_float64(copy_operation(operation, True, call.as_written or not call.is_single))
 
 
 class Playback:
@@ -101,8 +101,7 @@ class Playback:
         import keras
 
         # In float64 the numbers of a float32 operation are those that it computes with.
-        single = self._perform.float64 and any(t.dtype == "float32" for t in call.inputs)
-        single = single and not call.as_written
+        single = self._perform.float64 and call.is_single and not call.as_written
 
         def given(argument: Any) -> Any:
             if isinstance(argument, Tensor):
@@ -171,7 +170,7 @@ class Training:
         name = call.name
         copy = self._copies.get(name)
         if copy is None:
-            copy = copy_operation(operation, self.float64, call.as_written)
+            copy = copy_operation(operation, self.float64, call.as_written or not call.is_single)
             self._copies[name] = copy
             _drop_nothing(getattr(copy, "layers", ()))
         perform = in_float64(copy) if self.float64 else copy
@@ -222,7 +221,7 @@ def _copied(operation: Any, float64: bool, as_written: bool) -> Any:
 
     text = json.dumps(keras.saving.serialize_keras_object(operation))
     config = json.loads(text)
-    if float64 and '"float32"' in text:
+    if float64 and ('"float32"' in text or not isinstance(operation, keras.Layer)):
         config = json.loads(text.replace('"float32"', '"float64"'))
         config = config if as_written else _in_float32_numbers(config)
     weights = getattr(operation, "weights", [])
@@ -238,7 +237,16 @@ def _copied(operation: Any, float64: bool, as_written: bool) -> Any:
     copy = keras.saving.deserialize_keras_object(config)
     for weight, value in zip(copy.weights, weights):
         weight.assign(value.value)
+        _set_as_live(weight, value, operation)
     return copy
+
+
+def _set_as_live(weight: Any, live: Any, layer: Any) -> None:
+    """Gives the weight of a copy what was set on the live one itself, not by its layer."""
+    if live.regularizer is not getattr(layer, f"{live.name}_regularizer", live.regularizer):
+        weight.regularizer = live.regularizer
+    if layer.trainable and weight.trainable and not live.trainable:
+        weight.trainable = False
 
 
 def _in_float32_numbers(config: Any, key: str = "") -> Any:

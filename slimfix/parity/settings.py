@@ -69,7 +69,6 @@ def compare_settings(
             compared += 1
             if _plain(actual, key) != _plain(value, key):
                 different.append(f"'{name}' {key}: planned {value!r}; saved {actual!r}")
-    different += _find_frozen(flow, matches)
     if has_names_of_its_own:
         return SettingsParity(compared, tuple(different))
     extra = [name for name in layers if name not in planned and not _is_planned(plan, name)]
@@ -109,15 +108,36 @@ def _compare_training(flow: Dataflow, plan: ModelPlan, matches: Matches) -> Sett
     return SettingsParity(compared, tuple(different))
 
 
-def _find_frozen(flow: Dataflow, matches: Matches) -> list[str]:
-    """Returns a line for each weight that is frozen by itself, in a layer that is trained."""
-    return [
+def find_frozen(model: Any, flow: Dataflow, matches: Matches) -> tuple[str, ...]:
+    """Returns a line for each weight that the model does not train although its layer is trained:
+    frozen by itself, or with a model that it is in."""
+    trained = {id(weight) for weight in model.trainable_weights}
+    return tuple(
         f"'{held.path}' trainable: planned True; model False"
         for held in matches.held
         if flow.layers[held.layer].trainable
         and not is_statistic_name(held.record.variable)
-        and not held.weight.trainable
-    ]
+        and id(held.weight) not in trained
+    )
+
+
+def find_equal_seeds(flow: Dataflow) -> tuple[str, ...]:
+    """Returns a line for each layer that draws the numbers of another: they have one mask."""
+    import keras
+
+    drawing: dict[bytes, list[str]] = {}
+    states: set[int] = set()
+    for name, operation in flow.operations.items():
+        state = random_state(operation)
+        if state is not None and id(state) not in states:
+            states.add(id(state))
+            value = keras.ops.convert_to_numpy(state).tobytes()
+            drawing.setdefault(value, []).append(name)
+    return tuple(
+        f"'{first}' seed: the same as of '{other}', so that both draw the same numbers"
+        for first, *others in drawing.values()
+        for other in others
+    )
 
 
 def live_config(layer: Any) -> dict[str, Any]:
@@ -172,8 +192,10 @@ def _plain(value: Any, key: str) -> Any:
     return value
 
 
-def _plain_penalty(value: Mapping[str, Any]) -> Any:
+def _plain_penalty(value: Any) -> Any:
     """Returns a regularizer as what it adds: L1(s) is L1L2(s, 0)."""
+    if not isinstance(value, Mapping):  # A function that was registered.
+        return repr(value)
     factors = {name: _plain(factor, "") for name, factor in value["config"].items()}
     is_keras = value.get("registered_name") is None
     if is_keras and value["class_name"] in ("L1", "L2", "L1L2"):

@@ -63,7 +63,8 @@ def check_gradients(exact: _Arrays, rerun: _Arrays, inputs: Collection[str]) -> 
             "Nothing can be proved at L3: "
             + (f"all {len(told)} gradients are zero" if told else "the network has no gradient"),
             [f"'{name}'" for name in silent],
-            cause="what they are taken of depends on no weight: a ReLU is off for all data, or "
+            cause="what they are taken of depends on no weight: an activation is off or "
+            "saturated for all data, or "
             "cotangents cancel out."
             if told
             else "it trains no weight, and takes whole numbers.",
@@ -116,7 +117,7 @@ def check_reached(
     raise UsageError(
         explain(
             "Nothing can be proved at L4: the outputs do not depend on any weight that is trained",
-            cause="a ReLU before them is never on for these inputs.",
+            cause="an activation before them is off, or saturated, for these inputs.",
             fix="give other data (--data), or leave L4 out (--levels).",
         )
     )

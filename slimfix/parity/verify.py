@@ -34,7 +34,7 @@ from slimfix.parity.replica import check_backend
 from slimfix.parity.request import BASIC, Request
 from slimfix.parity.result import ParityResult
 from slimfix.parity.rows import LayerParity, SettingsParity, WeightsParity
-from slimfix.parity.settings import compare_settings
+from slimfix.parity.settings import compare_settings, find_equal_seeds, find_frozen
 from slimfix.parity.setup import Setup
 from slimfix.parity.statistics import describe_statistics
 from slimfix.parity.structure.compare import compare_structure
@@ -130,7 +130,7 @@ def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -
         domain = compare_domain(setup, model, data.inference, rows, request.progress)
     result = ParityResult(
         weights=_weights(setup),
-        settings=_settings(setup, data.inference, request.allowed),
+        settings=_settings(model, setup, data.inference, request.allowed),
         structure=compare_structure(setup, data.inference, request.allowed),
         layers=tuple(rows),
         domain=domain,
@@ -155,11 +155,15 @@ def _weights(setup: Setup) -> WeightsParity:
 
 
 def _settings(
-    setup: Setup, inputs: Mapping[str, np.ndarray], allowed: Collection[str]
+    model: Any, setup: Setup, inputs: Mapping[str, np.ndarray], allowed: Collection[str]
 ) -> SettingsParity:
     planned = compare_settings(setup.flow, setup.migration.plan, setup.matches, allowed)
-    copied = compare_copies(setup.flow, setup.for_keras(inputs))
-    return SettingsParity(planned.compared, (*planned.different, *copied))
+    more = (
+        *find_frozen(model, setup.flow, setup.matches),
+        *find_equal_seeds(setup.flow),
+        *compare_copies(setup.flow, setup.for_keras(inputs)),
+    )
+    return SettingsParity(planned.compared, (*planned.different, *more))
 
 
 def _unmatched(setup: Setup, rows: Sequence[LayerParity]) -> tuple[str, ...]:

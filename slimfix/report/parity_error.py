@@ -28,7 +28,8 @@ def parity_error(headline: str, result: MigrationResult, is_ours: bool) -> Parit
             fix="report it with the graph's nodes around that layer; leave the layer out with "
             "--inputs or --outputs until then."
             if is_ours
-            else "mend the model there; if slimfix made it, report it with the graph's nodes "
+            else "mend the model there, or name an operation that is meant to be there with "
+            "allow_layers (--allow_layers); if slimfix made it, report it with the graph's nodes "
             "around that layer.",
         )
     )
@@ -80,7 +81,9 @@ def _cause(parity: ParityResult, is_ours: bool) -> str:
     if differs == parity.structure.different and differs:
         return "the model was written or changed by hand, by operations that are named above."
     if differs:
-        return "weights or settings were lost or changed on the way into the Keras model."
+        if is_ours:
+            return "weights or settings were lost or changed on the way into the Keras model."
+        return "the model has weights or settings that are not the checkpoint's or the graph's."
     failed = next((level.level for level in parity.levels if not level.passed), Level.INFERENCE)
     if failed is Level.TRAJECTORY:
         return (

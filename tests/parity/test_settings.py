@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from slimfix.parity import settings
+from slimfix.parity import diff_parity, settings
 from slimfix.parity.dataflow import read_dataflow
 from slimfix.parity.matching import match_weights
 from slimfix.parity.settings import _plain
@@ -156,11 +156,55 @@ def test_what_is_set_on_a_layer_after_it_was_built_is_ignored_as_keras_does(
     assert line.startswith(f"'digits__conv1' kernel_{kind}: planned ")
 
 
-def test_a_weight_that_is_frozen_by_itself(good, rebuilt, compare_settings):
+def test_a_weight_that_is_frozen_by_itself(good, rebuilt):
     model = rebuilt(good.model, "digits__conv1")
     model.get_layer("digits__conv1").kernel.trainable = False
-    found = compare_settings(model, good.plan)
-    assert found.different == ("'digits__conv1/kernel' trainable: planned True; model False",)
+    assert diff_parity(model, good).settings.different == (
+        "'digits__conv1/kernel' trainable: planned True; model False",
+    )
+
+
+def test_a_model_that_is_frozen_around_its_layers(good, rebuilt):
+    model = rebuilt(good.model, "digits__conv1")
+    model.trainable = False
+    for layer in model.layers:
+        layer.trainable = True
+    assert "'digits__conv1/kernel' trainable" in " ".join(
+        diff_parity(model, good).settings.different
+    )
+
+
+def test_two_dropouts_with_one_seed(tmp_path, monkeypatch):
+    import keras
+    import tensorflow.compat.v1 as tf
+
+    from slimfix import slim
+    from slimfix.migration import convert
+
+    monkeypatch.chdir(tmp_path)
+    with tf.Graph().as_default(), tf.Session() as session:
+        h = x = tf.placeholder(tf.float32, [None, 6], name="x")
+        for scope in ("a", "b"):
+            h = slim.dropout(slim.fully_connected(h, 5, scope=scope), 0.5, scope=f"{scope}/drop")
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, "m.ckpt")
+    migration = convert("m.ckpt", inputs=x.name, outputs=h.name)
+
+    def by_hand(seeds):
+        h = x = keras.Input((6,))
+        weighted = []
+        for scope, seed in zip("ab", seeds):
+            layer = keras.layers.Dense(5, activation="relu", name=f"mine_{scope}")
+            h = keras.layers.Dropout(0.5, seed=seed, name=f"drop_{scope}")(layer(h))
+            weighted.append((layer, scope))
+        model = keras.Model(x, h)
+        for layer, scope in weighted:
+            layer.set_weights([migration.read(f"{scope}/{name}") for name in ("weights", "biases")])
+        return diff_parity(model, migration).settings.different
+
+    assert by_hand([1, 2]) == by_hand([None, None]) == ()
+    (line,) = by_hand([1, 1])
+    assert line == "'drop_a' seed: the same as of 'drop_b', so that both draw the same numbers"
 
 
 def test_one_penalty_written_in_two_ways(good, rebuilt, compare_settings):

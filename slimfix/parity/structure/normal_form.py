@@ -68,7 +68,7 @@ def _is_known(operation: Any) -> bool:
         for name, own in vars(operation).items()
         if callable(own)
         and callable(getattr(kind, name, None))
-        and not str(getattr(own, "__module__", "")).startswith("keras.")
+        and not str(getattr(own, "__module__", "")).startswith(("keras.", "slimfix."))
     ]
     return is_there and not replaced
 

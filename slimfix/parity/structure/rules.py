@@ -118,7 +118,9 @@ def _order(call: Call, rank: int) -> tuple[int, ...]:
 
 
 def _cast(writer: Writer, call: Call, reads: Sequence[Value]) -> list[Value]:
-    if call.inputs[0].dtype == call.outputs[0].dtype:
+    before, after = (np.dtype(each.dtype) for each in (call.inputs[0], call.outputs[0]))
+    is_wider = before.kind in "iu" and after.kind in "iu" and np.can_cast(before, after)
+    if before == after or is_wider:
         return [*reads]
     return writer.step(call, "cast", call.outputs[0].dtype, reads)
 
@@ -161,19 +163,44 @@ def _of_two(writer: Writer, call: Call, reads: Sequence[Value]) -> list[Value]:
     keeps_shape = call.outputs[0].shape == reads[0].shape
     if keeps_shape and constant == _IDLE_CONSTANT.get(kind) and (first or kind in COMMUTATIVE):
         return [*reads]
-    if kind == "maximum" and constant == 0.0:
-        kind, settings = relu()
-        return writer.step(call, kind, settings, reads)
+    if kind in ("maximum", "minimum"):
+        return _bounded(writer, call, kind, constant, reads)
     if not first and kind not in COMMUTATIVE:
         return writer.step(call, kind, ("constant first", constant), reads)
     return writer.step(call, kind, constant, reads)
 
 
+def _bounded(
+    writer: Writer, call: Call, kind: str, constant: Hashable, reads: Sequence[Value]
+) -> list[Value]:
+    """A maximum or minimum with a number; both, in any order, are a clip."""
+    (value,) = reads
+    bounds, before = {kind: constant}, value.step
+    if before is not None and len(before.reads) == 1 and before.reads[0].shape == value.shape:
+        if (before.kind, before.settings) == relu():
+            bounds.setdefault("maximum", 0.0)
+        elif before.kind in ("maximum", "minimum"):
+            bounds.setdefault(before.kind, before.settings)
+        least, largest = bounds.get("maximum"), bounds.get("minimum")
+        if isinstance(least, float) and isinstance(largest, float) and least <= largest:
+            return _between(writer, call, least, largest, before.reads)
+    if kind == "maximum" and constant == 0.0:
+        kind, constant = relu()
+    return writer.step(call, kind, constant, reads)
+
+
+def _between(
+    writer: Writer, call: Call, least: float, largest: float, reads: Sequence[Value]
+) -> list[Value]:
+    kind, settings = relu(largest) if least == 0 else ("clip", (least, largest))
+    return writer.step(call, kind, settings, reads)
+
+
 def _clipped(writer: Writer, call: Call, reads: Sequence[Value]) -> list[Value]:
-    least, largest = call.operation.x_min, call.operation.x_max
-    if isinstance(least, (int, float)) and isinstance(largest, (int, float)) and least == 0:
-        kind, settings = relu(largest)
-        return writer.step(call, kind, settings, reads)
+    bounds = [plain_number(each) for each in (call.operation.x_min, call.operation.x_max)]
+    least, largest = bounds
+    if isinstance(least, float) and isinstance(largest, float) and least <= largest:
+        return _between(writer, call, least, largest, reads)
     return as_it_is(writer, call, reads)
 
 
@@ -230,6 +257,7 @@ OF_OPERATIONS: dict[str, Rule] = {
     "Identity": _nothing,
     "Relu": _of_one(lambda o, _: relu()),
     "Relu6": _of_one(lambda o, _: relu(6.0)),
+    "ReLU": _of_one(lambda o, _: relu(o.max_value, o.negative_slope, o.threshold)),
     "LeakyRelu": _of_one(lambda o, _: relu(slope=o.negative_slope)),
     "Elu": _of_one(lambda o, _: ("elu", float(np.float32(o.alpha)))),
     "Softmax": _of_one(lambda o, rank: ("softmax", plain(o.axis, "axis", rank))),

@@ -9,6 +9,13 @@ from keras import ops
 SAME = {
     "relu": (L.ReLU(), L.Activation("relu"), ops.relu, lambda x: ops.maximum(x, 0)),
     "relu6": (L.ReLU(6), L.Activation("relu6"), ops.relu6, lambda x: ops.clip(x, 0, 6)),
+    "relu and a bound": (lambda x: ops.minimum(ops.relu(x), 3.0), lambda x: ops.clip(x, 0, 3)),
+    "relu function": (ops.relu, keras.activations.relu),
+    "clip": (
+        lambda x: ops.clip(x, -0.5, 0.7),
+        lambda x: ops.minimum(ops.maximum(x, -0.5), 0.7),
+        lambda x: ops.maximum(ops.minimum(x, 0.7), -0.5),
+    ),
     "leaky relu": (L.LeakyReLU(0.1), lambda x: ops.leaky_relu(x, 0.1), L.ReLU(negative_slope=0.1)),
     "softmax": (L.Softmax(), L.Activation("softmax"), ops.softmax),
     "tanh": (L.Activation("tanh"), ops.tanh),
