@@ -21,8 +21,8 @@ import time
 import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-for _threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    os.environ.setdefault(_threads, "1")  # The workers share the cores.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # The workers share the cores.
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 from tests.mutants.search.cases import PER_NET
 from tests.mutants.search.table import format_faults, format_rooms, format_score, is_perfect
