@@ -149,11 +149,13 @@ def live_config(layer: Any) -> dict[str, Any]:
     import keras
 
     config: dict[str, Any] = {**layer.get_config(), "dtype": layer.dtype_policy.name}
-    for weight in layer.weights:
-        for kind, room in (("regularizer", keras.regularizers), ("constraint", keras.constraints)):
-            key = f"{weight.name}_{kind}"
-            if key in config:
-                used = getattr(weight, kind)
+    weights = {weight.name: weight for weight in layer.weights}
+    for kind, room in (("regularizer", keras.regularizers), ("constraint", keras.constraints)):
+        for key in [key for key in config if key.endswith(f"_{kind}")]:
+            stem = key[: -len(f"_{kind}")]
+            names = [stem, f"{stem}_kernel", *(["kernel"] if stem == "depthwise" else [])]
+            for name in [name for name in names if name in weights][:1]:
+                used = getattr(weights[name], kind)
                 config[key] = None if used is None else room.serialize(used)
     return config
 

@@ -216,3 +216,23 @@ def test_one_penalty_written_in_two_ways(good, rebuilt, compare_settings):
     own = {"module": None, "class_name": "L2", "config": {"l2": 0.1}, "registered_name": "mine>L2"}
     keras_l2 = {**of_keras, "class_name": "L2", "config": {"l2": 0.1}}
     assert _plain(own, "kernel_regularizer") != _plain(keras_l2, "kernel_regularizer")
+
+
+@pytest.mark.parametrize(
+    "kind, key, config",
+    [
+        ("DepthwiseConv2D", "depthwise_regularizer", {"kernel_size": 3}),
+        ("SeparableConv2D", "depthwise_regularizer", {"filters": 2, "kernel_size": 3}),
+        ("SeparableConv2D", "pointwise_regularizer", {"filters": 2, "kernel_size": 3}),
+        ("Conv2D", "kernel_regularizer", {"filters": 2, "kernel_size": 3}),
+    ],
+)
+def test_a_penalty_that_is_set_late_is_not_used(kind, key, config):
+    import keras
+
+    layer = getattr(keras.layers, kind)(**config)
+    layer.build((None, 8, 8, 3))
+    setattr(layer, key, keras.regularizers.L2(0.1))
+    assert layer.get_config()[key] is not None
+    found = settings.live_config(layer)
+    assert found[key] is None and found["bias_regularizer"] is None

@@ -104,7 +104,10 @@ def draw_case(subject: Subject, seed: str, index: int) -> Case:
 
 def _draw_right(subject: Subject, draw: random.Random, label: str) -> Case:
     sketch, forms = _write(subject.sketch, draw, subject.trains, draw.randint(1, 3))
-    apart = subject.planned.compare(sketch)
+    try:
+        apart = subject.planned.compare(sketch)
+    except _refusals() as error:
+        raise GeneratorError(f"{label}: {', '.join(forms)} cannot be built") from error
     if apart.anywhere > SAME:
         raise GeneratorError(f"{label}: {', '.join(forms)} is another function: {apart}")
     levels = frozenset({Level.WEIGHTS, Level.INFERENCE, draw.choice(_DEEP)})

@@ -61,6 +61,7 @@ def counted_names(scene: Scene) -> Sketch:
     names: dict[str, str] = {}
     for node in scene.sketch.nodes:
         if node.name not in names:
-            number = count[node.kind] = count.get(node.kind, -1) + 1
-            names[node.name] = f"{node.kind.lower()}_{number}" if number else node.kind.lower()
+            kind = node.kind.lower()
+            number = count[kind] = count.get(kind, -1) + 1
+            names[node.name] = f"{kind}_{number}" if number else kind
     return renamed(scene.sketch, lambda name: names.get(name, f"inner_{name}"))
