@@ -46,7 +46,7 @@ def compare_settings(
     has_names_of_its_own = bool(planned) and not planned.keys() & layers.keys()
     has_names_of_its_own |= any(held.layer not in planned for held in matches.held)
     if has_names_of_its_own:
-        of_training = _compare_training(flow, plan, matches)
+        of_training = _compare_training(flow, plan, matches, allowed)
         compared, different = of_training.compared, list(of_training.different)
         planned = {name: record for name, record in planned.items() if name in layers}
     wanted_by: dict[str, dict[str, Any]] = {}  # Many layers of a network are made alike.
@@ -76,14 +76,17 @@ def compare_settings(
     return SettingsParity(compared + len(extra), tuple(different))
 
 
-def _compare_training(flow: Dataflow, plan: ModelPlan, matches: Matches) -> SettingsParity:
-    """Compares what decides training alone, of layers whose names are their own."""
+def _compare_training(
+    flow: Dataflow, plan: ModelPlan, matches: Matches, allowed: Collection[str]
+) -> SettingsParity:
+    """Compares what decides training alone, of layers whose names are their own, but of those that
+    are allowed: nobody but who wrote them knows theirs."""
     holders = {held.record.variable: held.layer for held in matches.held}
     compared = 0
     different: list[str] = []
     for record in plan.layers:
         name = next((holders[w.variable] for w in record.weights if w.variable in holders), None)
-        if name is None or name == record.name:
+        if name is None or name == record.name or name in allowed:
             continue
         wanted = {"trainable": True, **record.config}
         found = live_config(flow.layers[name])

@@ -55,7 +55,12 @@ class Setup:
         Its weights tell which it is; and what it gives is what the original's gives, for no
         activation is a part of it. Else a saturated output could hide a wrong epsilon.
         """
-        holders = {held.record.variable: held.layer for held in self.matches.held}
+        layers = self.flow.layers
+        holders = {
+            held.record.variable: held.layer
+            for held in self.matches.held  # Not of a layer that has a batch norm in it.
+            if getattr(layers[held.layer], "moving_mean", None) is held.weight
+        }
         found = {
             layer.name: holders.get(weight.variable, layer.name)
             for layer in self.migration.plan.layers
