@@ -11,7 +11,7 @@ def as_functional(model: Any) -> Any:
     where there is none."""
     import keras
 
-    if _changes_keras(model):
+    if not isinstance(model, keras.Model) or _changes_keras(model):
         return None
     if isinstance(model, keras.Sequential):
         return model._functional if type(model).call is keras.Sequential.call else None

@@ -9,7 +9,6 @@ import numpy as np
 
 from slimfix.migration.build import random_state
 from slimfix.migration.records import ModelPlan, WeightRecord
-from slimfix.names import is_statistic_name
 from slimfix.parity.dataflow import Dataflow
 
 
@@ -129,8 +128,13 @@ def _find_reshaped(
     import keras
 
     size = int(np.prod(record.shape))
-    alike = [key for key, (*_, weight) in free.items() if int(np.prod(weight.shape)) == size]
-    if is_statistic_name(record.variable) or not alike:
+    alike = [
+        key
+        for key, (*_, weight) in free.items()
+        if int(np.prod(weight.shape)) == size
+        and (weight.name == record.name or (_is_kernel(weight.name) and _is_kernel(record.name)))
+    ]
+    if not alike:
         return None
     value = record.arrange(read(record.variable))
     if np.all(value == value.flat[0]):
@@ -139,3 +143,7 @@ def _find_reshaped(
         if keras.ops.convert_to_numpy(free[key][2]).tobytes() == value.tobytes():
             return key
     return None
+
+
+def _is_kernel(name: str) -> bool:
+    return name.endswith("kernel") or name == "embeddings"

@@ -72,7 +72,8 @@ def test_blind_levels_lower_the_score(nets, monkeypatch):
     kinds, net = [KINDS["beta_and_mean_swapped"]], [nets["averages"]]
     (sharp,) = try_kinds(kinds, net)
     assert sharp.caught
-    monkeypatch.setattr(compare, "SAME_FUNCTION", 1e9)
+    monkeypatch.setattr(compare, "SURELY_ROUNDING", 1e9)
+    monkeypatch.setattr(compare, "rounding_limit", lambda own: 1e9)
     (blind_to_outputs,) = try_kinds(kinds, net)
     assert not blind_to_outputs.caught
     assert blind_to_outputs.seen == {Level.WEIGHTS}
@@ -98,7 +99,8 @@ def test_the_score_tells_a_false_alarm(monkeypatch, capsys):
     """Sabotage: a proof that takes rounding for another function."""
     from slimfix.parity import compare
 
-    monkeypatch.setattr(compare, "SAME_FUNCTION", -1.0)
+    monkeypatch.setattr(compare, "SURELY_ROUNDING", -1.0)
+    monkeypatch.setattr(compare, "rounding_limit", lambda own: -1.0)
     monkeypatch.setattr("sys.argv", ["run", "gamma_lost", "--net", "averages", "--drawn", "1"])
     assert run.main() == 1
     printed = capsys.readouterr().out

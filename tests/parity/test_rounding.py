@@ -23,7 +23,18 @@ def gate(amplified, normalized=False):
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(1)
         x = tf.placeholder(tf.float32, [None, 8, 8, 3], name="x")
-        h = slim.conv2d(x, 16, 3, normalizer_fn=slim.batch_norm, scope="c0") if normalized else x
+        h = (
+            slim.conv2d(
+                x,
+                16,
+                3,
+                normalizer_fn=slim.batch_norm,
+                normalizer_params={"is_training": False},
+                scope="c0",
+            )
+            if normalized
+            else x
+        )
         h = slim.conv2d(h, 16, 3, scope="c1")
         rows, columns = (
             tf.reduce_mean(h, [1, 2]),

@@ -56,7 +56,8 @@ def test_inception_blocks_name_their_branches(graph, source_of):
     from slimfix import slim
 
     x = tf.placeholder(tf.float32, [None, 75, 83, 3], name="images")
-    with slim.arg_scope(inception.inception_v3_arg_scope()):
+    in_inference = slim.arg_scope([slim.batch_norm], is_training=False)
+    with slim.arg_scope(inception.inception_v3_arg_scope()), in_inference:
         end, _ = inception.inception_v3_base(x, final_endpoint="Mixed_6c", depth_multiplier=0.15)
     source = source_of(end)
     assert "def mixed_6(x, name, filters):\n" in source

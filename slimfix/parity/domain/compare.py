@@ -45,7 +45,7 @@ def compare_domain(
       progress: whether to draw a bar; None for where standard error is a terminal.
     """
     trying = _Trying(setup, model, usual, rows)
-    trials = list_trials(trying.specs)
+    trials = list_trials(trying.specs, setup.migration.view.keeps_batch_statistics)
     bar = show_progress(trials, "other inputs", progress, noun="trials")
     tried = [_variant(usual), *(trying.run(trial) for trial in bar)]
     return DomainParity(tuple(each for each in tried if each is not None), SEED)

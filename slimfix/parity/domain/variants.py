@@ -49,14 +49,21 @@ _EVEN = {2: (16, 64), 3: (16, 64, 256), 4: (32, 64, 128, 224, 320), 5: (16, 32, 
 _SMALL = {2: (1, 2, 5), 3: (1, 2, 5, 9), 4: (2, 5, 9, 17), 5: (2, 5, 9)}
 
 
-def list_trials(specs: Sequence[InputSpec]) -> list[Trial]:
-    """Returns what is to be tried on a network of these inputs."""
+def list_trials(specs: Sequence[InputSpec], keeps_batch_statistics: bool) -> list[Trial]:
+    """Returns what is to be tried on a network of these inputs.
+
+    Args:
+      specs: the inputs.
+      keeps_batch_statistics: whether batch norms take those of each batch, which of one sample may
+        be those of one number.
+    """
+    few = 3 if keeps_batch_statistics else 1
     elements = sum(int(np.prod([size or 1 for size in spec.shape[1:]])) for spec in specs)
     regimes = (TINY, HUGE, ZERO) if elements > _LARGE else (TINY, HUGE, ZERO, NEGATIVE, NORMAL)
     if not any(None in spec.shape[1:] for spec in specs):
-        return [Trial(1, (PIXELS,)), Trial(len(regimes), regimes)]
+        return [Trial(few, (PIXELS,)), Trial(len(regimes), regimes)]
     return [
-        Trial(1, (PIXELS,), _ODD, 14),
+        Trial(few, (PIXELS,), _ODD, 14),
         Trial(len(regimes), regimes, _EVEN, 32),
         Trial(2, (NORMAL,), _SMALL, 1),
     ]

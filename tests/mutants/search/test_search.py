@@ -122,7 +122,8 @@ def test_a_blind_proof_leaves_survivors(monkeypatch):
 
 
 def test_a_proof_that_refuses_all_gives_alarms(subject, monkeypatch):
-    monkeypatch.setattr("slimfix.parity.compare.SAME_FUNCTION", -1.0)
+    monkeypatch.setattr("slimfix.parity.compare.SURELY_ROUNDING", -1.0)
+    monkeypatch.setattr("slimfix.parity.compare.rounding_limit", lambda own: -1.0)
     case = draw_case(subject, SEED, NET * 12 + 11)
     outcome = try_case(subject, case, NET * 12 + 11)
     assert not outcome.passed

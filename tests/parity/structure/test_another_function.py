@@ -25,7 +25,6 @@ def base(x, then=lambda y: y):
     "extra",
     [
         lambda y: ops.clip(y, -1e4, 1e4),
-        lambda y: ops.minimum(y, 1e9),
         lambda y: ops.nan_to_num(y),
         lambda y: ops.where(y < 1e6, y, 0.0),
         lambda y: ops.maximum(y, -1e-3),
@@ -46,6 +45,12 @@ def test_an_operation_that_changes_nothing_here_is_named(aligned, extra):
     lacking = aligned(model(lambda x: base(x, extra)), model(base))
     assert lacking.different
     assert all(line.endswith(LACKING) for line in lacking.different)
+
+
+def test_a_bound_behind_a_relu_makes_it_another_relu(aligned):
+    capped = model(lambda x: base(x, lambda y: ops.minimum(y, 1e9)))
+    (line,) = aligned(model(base), capped).different
+    assert "relu (1000000000.0, 0.0, 0.0); planned (None, 0.0, 0.0)" in line
 
 
 # One random layer in the place of another.
