@@ -105,7 +105,7 @@ def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -
     check_known(migration, recording)
     setup = Setup(flow, migration, match_weights(flow, migration.plan, migration.read))
     _check_comparable(setup, request)
-    if recording is not None or request.data is not None:
+    if recording is not None:
         check_given(setup, data, recording, request.levels)
     # A recording may hold tensors, and so need switches, that the outputs do not depend on.
     switches = {**(recording.switches if recording else {}), **migration.function.switches}
@@ -143,6 +143,8 @@ def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -
         unmatched=_unmatched(setup, rows),
         diagnosis=diagnosis,
     )
+    if result.passed and request.data is not None:  # What differs on them is proved to be wrong.
+        check_given(setup, data, recording, request.levels)
     return add_training(setup, data, request, result)
 
 
