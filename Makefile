@@ -17,7 +17,7 @@ PART := $(if $(SAMPLE),-sample)
 ZOO := build/zoo$(PART)
 RESNET := build/resnet64$(PART)
 
-.PHONY: demo test mutants fuzz slim-tests zoo proof lint golden lock clean
+.PHONY: demo test mutants mutants-list mutants-search fuzz slim-tests zoo proof lint golden lock clean
 
 demo: $(READY)
 	$(RUN) scripts/demo.py
@@ -28,8 +28,12 @@ test: $(READY)
 # Migrates five nets wrong in every way that is known, and prints what share the proof catches. Then
 # searches: 1,000 random edits of 100 random nets, and 200 right models in other forms.
 # SEARCH="--sample=3 --seed=abc" for some of the nets, --only=SEED:INDEX for one model again.
-mutants: $(READY)
+mutants: mutants-list mutants-search
+
+mutants-list: $(READY)
 	$(RUN) -m tests.mutants.run $(SAMPLE)
+
+mutants-search: $(READY)
 	$(RUN) -m tests.mutants.search.run $(SEARCH)
 
 # Damages 20,000 files of every kind that slimfix reads: each is one clear error, or read right.
