@@ -11,11 +11,11 @@ from slimfix.migration.conversion import Migration
 from slimfix.parity import compare
 from slimfix.parity.rows import LayerParity
 from slimfix.parity.verdicts import Verdict
+from slimfix.reference.inputs import SEED
 from slimfix.reference.original import Original
 from slimfix.reference.windows import split_windows
 
 _DRAWS = 2
-_SEED = 20150321
 
 
 def judge_by_rounding(
@@ -87,7 +87,7 @@ def measure_rounding(
     Args: as of `judge_by_rounding`; tensors: names in the original graph.
     """
     plain = _original(migration, feeds, tensors, float64, training, None)
-    generators = [np.random.default_rng(_SEED + draw) for draw in range(_DRAWS)]
+    generators = [np.random.default_rng(SEED + draw) for draw in range(_DRAWS)]
     others = [_original(migration, feeds, tensors, float64, training, g) for g in generators]
     windows = split_windows(((tensor,), plain.size(tensor)) for tensor in tensors)
     found: dict[str, float] = {}

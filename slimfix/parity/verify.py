@@ -15,7 +15,7 @@ from slimfix.migration.conversion import Migration
 from slimfix.migration.eager import run_eagerly
 from slimfix.parity.beyond_inference import add_training
 from slimfix.parity.copies import compare_copies
-from slimfix.parity.data import choose_data
+from slimfix.parity.data import Data, choose_data
 from slimfix.parity.dataflow import Dataflow, read_dataflow
 from slimfix.parity.diagnosis import diagnose_layer, diagnose_weights, with_causes
 from slimfix.parity.domain.compare import compare_domain
@@ -25,11 +25,7 @@ from slimfix.parity.keras_inputs import check_signature, read_specs_of_both
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.matching import match_weights
 from slimfix.parity.readings import read_otherwise
-from slimfix.parity.recorded import (
-    check_known,
-    check_values,
-    describe_reference,
-)
+from slimfix.parity.recorded import check_known, check_values, describe_reference
 from slimfix.parity.replica import check_backend
 from slimfix.parity.request import BASIC, Request
 from slimfix.parity.result import ParityResult
@@ -40,6 +36,7 @@ from slimfix.parity.statistics import describe_statistics
 from slimfix.parity.structure.compare import compare_structure
 from slimfix.parity.verdicts import Level, Verdict
 from slimfix.parity.weights import compare_weights
+from slimfix.reference.inputs import InputSpec
 from slimfix.reference.recording import Recording, checksum
 
 
@@ -86,10 +83,14 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     check_backend()
     flow = read_dataflow(model)
     _check_allowed(flow, request.allowed)
-    result = _prove(model, flow, migration, request)
+    check_signature(flow, migration)
+    specs = read_specs_of_both(flow, migration)
+    data = choose_data(migration, request.data, request.recording, specs)
+    check_known(migration, request.recording)
+    result = _prove(model, flow, migration, request, specs, data)
     for other in () if result.passed else read_otherwise(model, flow, migration.plan, result):
         try:
-            read_so = _prove(model, other, migration, request)
+            read_so = _prove(model, other, migration, request, specs, data)
         except SlimfixError:  # Not of such a model.
             continue
         if read_so.passed:
@@ -97,12 +98,15 @@ def _diff(model: Any, migration: Migration, request: Request) -> ParityResult:
     return result
 
 
-def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -> ParityResult:
-    check_signature(flow, migration)
+def _prove(
+    model: Any,
+    flow: Dataflow,
+    migration: Migration,
+    request: Request,
+    specs: Sequence[InputSpec],
+    data: Data,
+) -> ParityResult:
     recording = request.recording
-    specs = read_specs_of_both(flow, migration)
-    data = choose_data(migration, request.data, recording, specs)
-    check_known(migration, recording)
     setup = Setup(flow, migration, match_weights(flow, migration.plan, migration.read))
     _check_comparable(setup, request)
     if recording is not None:
@@ -127,7 +131,7 @@ def _prove(model: Any, flow: Dataflow, migration: Migration, request: Request) -
         diagnosis = diagnose_layer(flow, migration, feeds, setup.for_keras(data.inference), first)
     domain = None
     if first is None:
-        domain = compare_domain(setup, model, data.inference, rows, request.progress)
+        domain = compare_domain(setup, model, data.inference, rows, specs, request.progress)
     result = ParityResult(
         weights=_weights(setup),
         settings=_settings(model, setup, data.inference, request.allowed),

@@ -258,6 +258,14 @@ def test_names_of_the_plan_that_stand_for_other_layers(good, renamed, shift):
     assert diff_parity(model, good).passed
 
 
+def test_they_are_told_by_weights_on_batches_that_can_be_read_once(good, renamed):
+    layers = [layer.name for layer in good.model.layers[1:]]
+    model, _ = renamed(good.model, dict(zip(layers, layers[1:] + layers[:1])))
+    with np.load(RECORDING) as recorded:
+        images = recorded["input/images:0"]
+    assert diff_parity(model, good, data=(images for _ in range(1))).passed
+
+
 def test_names_of_the_plan_that_stand_for_other_layers_excuse_nothing(good, renamed, rebuilt):
     layers = [layer.name for layer in good.model.layers[1:]]
     called = dict(zip(layers, layers[1:] + layers[:1]))

@@ -11,14 +11,14 @@ from slimfix.errors import ParityError, SlimfixError
 from slimfix.parity import compare
 from slimfix.parity.domain.live import LiveModel
 from slimfix.parity.domain.regimes import describe_values
-from slimfix.parity.domain.variants import SEED, Trial, draw_candidates, list_trials
-from slimfix.parity.keras_inputs import read_specs_of_both
+from slimfix.parity.domain.variants import Trial, draw_candidates, list_trials
 from slimfix.parity.keras_side import Inference, Playback
 from slimfix.parity.layers import compare_layers
 from slimfix.parity.rows import DomainParity, LayerParity, VariantParity
 from slimfix.parity.setup import Setup
 from slimfix.parity.verdicts import Verdict
 from slimfix.progress import show_progress
+from slimfix.reference.inputs import SEED, InputSpec
 from slimfix.reference.original import Original
 
 _Arrays = Mapping[str, np.ndarray]
@@ -29,6 +29,7 @@ def compare_domain(
     model: Any,
     usual: _Arrays,
     rows: Sequence[LayerParity],
+    specs: Sequence[InputSpec],
     progress: bool | None = False,
 ) -> DomainParity:
     """Returns what the outputs of a model are like on inputs of other kinds.
@@ -42,10 +43,11 @@ def compare_domain(
       model: the keras.Model itself.
       usual: inputs by tensor name, on which the layers were compared.
       rows: of that comparison, the outputs among them.
+      specs: the inputs, with the sizes that may be drawn.
       progress: whether to draw a bar; None for where standard error is a terminal.
     """
-    trying = _Trying(setup, model, usual, rows)
-    trials = list_trials(trying.specs, setup.migration.view.keeps_batch_statistics)
+    trying = _Trying(setup, model, usual, rows, specs)
+    trials = list_trials(specs, setup.migration.view.keeps_batch_statistics)
     bar = show_progress(trials, "other inputs", progress, noun="trials")
     tried = [_variant(usual), *(trying.run(trial) for trial in bar)]
     return DomainParity(tuple(each for each in tried if each is not None), SEED)
@@ -61,20 +63,24 @@ class _Trying:
     """Tries one network and one model."""
 
     def __init__(
-        self, setup: Setup, model: Any, usual: _Arrays, rows: Sequence[LayerParity]
+        self,
+        setup: Setup,
+        model: Any,
+        usual: _Arrays,
+        rows: Sequence[LayerParity],
+        specs: Sequence[InputSpec],
     ) -> None:
-        self._setup, self._usual = setup, usual
+        self._setup, self._usual, self._specs = setup, usual, specs
         self._live = LiveModel(model, setup.flow)
         self._outputs = setup.migration.signature.outputs
         by_tensor = {row.tensor: row for row in rows}
         self._known = {tensor: by_tensor[tensor] for tensor in self._outputs}
-        self.specs = read_specs_of_both(setup.flow, setup.migration)
 
     def run(self, trial: Trial) -> VariantParity | None:
         """Returns how a trial went; None where the original takes no such inputs."""
         migration = self._setup.migration
         candidates = draw_candidates(
-            trial, self.specs, self._usual, bool(migration.function.batches), migration.view
+            trial, self._specs, self._usual, bool(migration.function.batches), migration.view
         )
         for inputs in candidates:
             original = self._run_original(inputs)
@@ -85,18 +91,15 @@ class _Trying:
     def _run_original(self, inputs: _Arrays) -> list[np.ndarray] | None:
         """Returns the outputs in float32; None where it does not take these inputs, or where
         nothing that could be compared comes out."""
-        try:
-            values = self._original(inputs, float64=False)
-        except SlimfixError:
-            return None
-        told = all(value.size and np.any(np.isfinite(value)) for value in values)
-        return values if told else None
-
-    def _original(self, inputs: _Arrays, float64: bool) -> list[np.ndarray]:
         migration = self._setup.migration
         feeds = {**migration.function.switches, **inputs}
-        run = Original(migration.view, migration.read, feeds, self._outputs, float64)
-        values = next(run.run([self._outputs]))
+        try:
+            run = Original(migration.view, migration.read, feeds, self._outputs, float64=False)
+            values = next(run.run([self._outputs]))
+        except SlimfixError:
+            return None
+        if not all(value.size and np.any(np.isfinite(value)) for value in values.values()):
+            return None
         orders = migration.function.permutations
         return [
             np.transpose(values[name], orders[name]) if name in orders else values[name]

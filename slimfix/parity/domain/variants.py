@@ -19,9 +19,8 @@ from slimfix.parity.domain.regimes import (
     Regime,
     draw_regimes,
 )
-from slimfix.reference.inputs import InputSpec
+from slimfix.reference.inputs import SEED, InputSpec
 
-SEED = 20150321
 # Numbers in a sample, beyond which a batch holds three of them.
 _LARGE = 2**16
 
