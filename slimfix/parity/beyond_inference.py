@@ -36,13 +36,11 @@ def add_training(setup: Setup, data: Data, request: Request, result: ParityResul
             diagnosis=result.diagnosis or training.diagnosis,
         )
     if Level.GRADIENTS in request.levels:
-        if recording and recording.gradients:
-            cotangents = [recording.cotangents[tensor] for tensor in setup.floating_outputs]
-        else:
+        recorded: Mapping[str, np.ndarray] = recording.gradients if recording else {}
+        if not recording or not recorded:
             cotangents = draw_cotangents(setup.output_shapes(batch))
-        recorded: Mapping[str, np.ndarray] = {}
-        if recording and recording.gradients:
-            recorded = recording.gradients
+        else:
+            cotangents = [recording.cotangents[tensor] for tensor in setup.floating_outputs]
             found = hold_recorded(setup, batch, cotangents, recording)
             check_values(recording, found.wrong)
             result = dataclasses.replace(result, reference=found.said_of(result.reference))

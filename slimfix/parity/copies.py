@@ -9,22 +9,10 @@ import numpy as np
 from slimfix.migration.build import random_state
 from slimfix.parity import compare
 from slimfix.parity.dataflow import Call, Dataflow
+from slimfix.parity.keras_code import are_all_keras
 from slimfix.parity.keras_side import Inference, Playback, copy_operation
 
 _ULP = 1.0
-
-
-def is_stock(operation: Any) -> bool:
-    """Tells whether a layer or operation, with all that is in it, is Keras's own code."""
-    import keras
-
-    is_layer = isinstance(operation, keras.Layer)
-    for each in operation._flatten_layers() if is_layer else [operation]:
-        called = [value for value in vars(each).values() if callable(value)]
-        modules = [type(each).__module__, *(getattr(value, "__module__", "") for value in called)]
-        if not all(str(module).startswith("keras.") for module in modules):
-            return False
-    return True
 
 
 def compare_copies(flow: Dataflow, inputs: Mapping[str, np.ndarray]) -> tuple[str, ...]:
@@ -37,7 +25,7 @@ def compare_copies(flow: Dataflow, inputs: Mapping[str, np.ndarray]) -> tuple[st
       flow: of the model.
       inputs: value by Keras input name.
     """
-    if all(map(is_stock, flow.operations.values())):
+    if are_all_keras(flow.operations.values()):
         return ()
     performer = _Both()
     run = Playback(flow, inputs, flow.outputs, performer)

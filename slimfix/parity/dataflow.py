@@ -63,10 +63,11 @@ class Call:
         return tuple(leaf for leaf in leaves if isinstance(leaf, Tensor))
 
     @property
-    def is_single(self) -> bool:
-        """Whether it computes in float32, or makes float32 of whole numbers."""
+    def rounds_numbers(self) -> bool:
+        """Whether its numbers are those that float32 has: it takes or makes float32, and they are
+        not meant as they are written."""
         dtypes = [each.dtype for each in (*self.inputs, *self.outputs)]
-        return "float32" in dtypes
+        return "float32" in dtypes and not self.as_written
 
     @property
     def kind(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any, Sequence
 
+from slimfix.parity.keras_code import comes_from
+
 
 def as_functional(model: Any) -> Any:
     """Returns a model that does what its calls say; of a Sequential one its functional form; None
@@ -15,7 +17,7 @@ def as_functional(model: Any) -> Any:
         return None
     if isinstance(model, keras.Sequential):
         return model._functional if type(model).call is keras.Sequential.call else None
-    is_functional = isinstance(model, keras.Model) and hasattr(model, "_nodes_by_depth")
+    is_functional = hasattr(model, "_nodes_by_depth")
     return model if is_functional and type(model).call is _functional_call() else None
 
 
@@ -23,14 +25,15 @@ def _changes_keras(model: Any) -> bool:
     """Tells whether a model has methods or properties of its own in place of Keras's."""
     import keras
 
-    def is_keras(value: Any) -> bool:
-        return str(getattr(value, "__module__", "")).startswith("keras.")
-
-    own = [kind for kind in type(model).__mro__ if not is_keras(kind) and kind is not object]
+    own = [kind for kind in type(model).__mro__ if not comes_from(kind, "keras")]
     told = {"__doc__", "__module__", "__init__", "__new__", "get_config", "from_config"}
     told |= {"loss"}  # Where `compile` keeps what it is given.
     by_class = {name for kind in own if issubclass(kind, keras.Model) for name in vars(kind)}
-    by_hand = {n for n, value in vars(model).items() if callable(value) and not is_keras(value)}
+    by_hand = {
+        name
+        for name, value in vars(model).items()
+        if callable(value) and not comes_from(value, "keras")
+    }
     return any(hasattr(keras.Model, name) for name in (by_class | by_hand) - told)
 
 

@@ -30,7 +30,7 @@ class Inference:
         """Returns what does the work of an operation in a call."""
         if not self.float64:
             return operation
-        return in_float64(copy_operation(operation, True, call.as_written or not call.is_single))
+        return in_float64(copy_operation(operation, True, not call.rounds_numbers))
 
 
 class Playback:
@@ -101,7 +101,7 @@ class Playback:
         import keras
 
         # In float64 the numbers of a float32 operation are those that it computes with.
-        single = self._perform.float64 and call.is_single and not call.as_written
+        single = self._perform.float64 and call.rounds_numbers
 
         def given(argument: Any) -> Any:
             if isinstance(argument, Tensor):
@@ -170,7 +170,7 @@ class Training:
         name = call.name
         copy = self._copies.get(name)
         if copy is None:
-            copy = copy_operation(operation, self.float64, call.as_written or not call.is_single)
+            copy = copy_operation(operation, self.float64, not call.rounds_numbers)
             self._copies[name] = copy
             _drop_nothing(getattr(copy, "layers", ()))
         perform = in_float64(copy) if self.float64 else copy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -108,15 +108,13 @@ def _find_bits(
     record: WeightRecord,
     read: Callable[[str], np.ndarray],
 ) -> int | None:
-    import keras
-
-    value = None
-    for key, (_, _, weight) in free.items():
-        if weight.name == record.name and tuple(weight.shape) == record.shape:
-            value = record.arrange(read(record.variable)) if value is None else value
-            if keras.ops.convert_to_numpy(weight).tobytes() == value.tobytes():
-                return key
-    return None
+    """Finds the variable in a weight of its name and shape."""
+    alike = [
+        key
+        for key, (*_, weight) in free.items()
+        if weight.name == record.name and tuple(weight.shape) == record.shape
+    ]
+    return _find_equal(free, alike, record.arrange(read(record.variable))) if alike else None
 
 
 def _find_reshaped(
@@ -125,8 +123,6 @@ def _find_reshaped(
     read: Callable[[str], np.ndarray],
 ) -> int | None:
     """Finds the same numbers in the same order, in a weight that may be called otherwise."""
-    import keras
-
     size = int(np.prod(record.shape))
     alike = [
         key
@@ -137,10 +133,18 @@ def _find_reshaped(
     if not alike:
         return None
     value = record.arrange(read(record.variable))
-    if np.all(value == value.flat[0]):
-        return None  # Zeros are not yet a beta.
-    for key in alike:
-        if keras.ops.convert_to_numpy(free[key][2]).tobytes() == value.tobytes():
+    is_constant = bool(np.all(value == value.flat[0]))  # Zeros are not yet a beta.
+    return None if is_constant else _find_equal(free, alike, value)
+
+
+def _find_equal(
+    free: Mapping[int, tuple[str, int, Any]], keys: Sequence[int], value: np.ndarray
+) -> int | None:
+    import keras
+
+    bits = value.tobytes()
+    for key in keys:
+        if keras.ops.convert_to_numpy(free[key][2]).tobytes() == bits:
             return key
     return None
 

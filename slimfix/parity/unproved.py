@@ -63,9 +63,8 @@ def check_gradients(exact: _Arrays, rerun: _Arrays, inputs: Collection[str]) -> 
             "Nothing can be proved at L3: "
             + (f"all {len(told)} gradients are zero" if told else "the network has no gradient"),
             [f"'{name}'" for name in silent],
-            cause="what they are taken of depends on no weight: an activation is off or "
-            "saturated for all data, or "
-            "cotangents cancel out."
+            cause="what they are taken of depends on no weight: an activation is off or saturated "
+            "for all data, or cotangents cancel out."
             if told
             else "it trains no weight, and takes whole numbers.",
             fix="give other data (--data), or leave L3 out (--levels).",

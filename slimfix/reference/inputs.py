@@ -126,12 +126,8 @@ def _draw(
         scales, offsets = (np.resize(v, shape[0]).reshape(each) for v in (_SCALES, _OFFSETS))
         values = ((generator.normal(size=shape) + offsets) * scales).astype(dtype)
         return within(generator, values, find_bounds(view, spec.tensor))
-    if dtype == np.bool_:
-        return generator.integers(0, 2, shape).astype(dtype)
-    if np.issubdtype(dtype, np.integer):
-        count = 256 if dtype == np.uint8 else count_ids(view, spec.tensor)
-        low, high = id_range(count, dtype, find_bounds(view, spec.tensor))
-        return generator.integers(low, high, shape).astype(dtype)
+    if dtype == np.bool_ or np.issubdtype(dtype, np.integer):
+        return generator.integers(*whole_numbers(spec, view), shape).astype(dtype)
     raise UsageError(
         explain(
             f"Cannot draw values for input '{spec.tensor}' {spec.dtype}",
@@ -154,7 +150,17 @@ def within(generator: np.random.Generator, values: np.ndarray, bounds: Bounds) -
     return np.clip(moved.astype(values.dtype), values.dtype.type(low), values.dtype.type(high))
 
 
-def id_range(count: int, dtype: np.dtype, bounds: Bounds) -> tuple[int, int]:
+def whole_numbers(spec: InputSpec, view: GraphView) -> tuple[int, int]:
+    """Returns the lowest number to draw for an input of integers or booleans, and the one after the
+    highest."""
+    dtype = np.dtype(spec.dtype)
+    if dtype == np.bool_:
+        return 0, 2
+    count = 256 if dtype == np.uint8 else _count_ids(view, spec.tensor)
+    return _id_range(count, dtype, find_bounds(view, spec.tensor))
+
+
+def _id_range(count: int, dtype: np.dtype, bounds: Bounds) -> tuple[int, int]:
     """Returns the lowest integer to draw, and the one after the highest."""
     low, high = bounds.lowest(dtype), bounds.highest(dtype)
     first = math.ceil(low) if math.isfinite(low) else 0
@@ -162,7 +168,7 @@ def id_range(count: int, dtype: np.dtype, bounds: Bounds) -> tuple[int, int]:
     return (first, last) if first < last else (0, count)
 
 
-def count_ids(view: GraphView, tensor: str) -> int:
+def _count_ids(view: GraphView, tensor: str) -> int:
     """Returns the number of rows of the smallest table that a tensor's integers look up."""
     start = names.split_tensor_name(tensor)[0]
     below = view.descendants([start], control=False, stop=lambda node: node.op in _LOOKUPS)

@@ -4,25 +4,9 @@ import json
 import shlex
 import shutil
 
-import pytest
-
-from slimfix.commands.main import main
-
 NET = "tests/golden/as_saved/modes/model.ckpt"
 AS_SAVED = "the function of the graph as it was saved: batch norm with each batch's statistics;"
 INFERENCE = "the inference function of the training graph: batch norm with moving statistics;"
-
-
-@pytest.fixture
-def slimfix(capfd):
-    """Runs a command line; gives its exit code, its output and its error output."""
-
-    def run(*arguments):
-        code = main(list(arguments))
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
 
 
 def said(text):

@@ -9,22 +9,9 @@ import sys
 import pytest
 
 from slimfix import __version__
-from slimfix.commands.main import main
 
 GOOD = "tests/golden/digits/good"
 MICRO = "tests/golden/micro/rank4_scale"
-
-
-@pytest.fixture
-def slimfix(capfd):
-    """Runs a command line; gives its exit code, its output and its error output."""
-
-    def run(*arguments):
-        code = main(list(arguments))
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h", "help"])

@@ -5,21 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from slimfix.commands.main import main
-
 BROKEN = "tests/golden/digits/no_updates/model.ckpt"
 
 
 @pytest.fixture
-def slimfix(capfd):
+def slimfix(slimfix):
     """Runs `slimfix recalibrate`; gives its exit code, its output and its error output."""
-
-    def run(*arguments):
-        code = main(["recalibrate", *arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
+    return lambda *arguments: slimfix("recalibrate", *arguments)
 
 
 @pytest.fixture(scope="module")

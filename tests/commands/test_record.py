@@ -8,7 +8,6 @@ import re
 import numpy as np
 import pytest
 
-from slimfix.commands.main import main
 from slimfix.reference.recording import read_recording
 
 DIGITS = "tests/golden/digits/good/model.ckpt"
@@ -16,15 +15,9 @@ MICRO = "tests/golden/micro/rank2_scale/model.ckpt"
 
 
 @pytest.fixture
-def slimfix(capfd):
+def slimfix(slimfix):
     """Runs `slimfix record`; gives its exit code, its output and its error output."""
-
-    def run(*arguments):
-        code = main(["record", *arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
+    return lambda *arguments: slimfix("record", *arguments)
 
 
 def test_it_records_and_says_what(slimfix, tmp_path):

@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 
-from slimfix.commands.main import main
 from slimfix.migration import convert
 from slimfix.migration.eager import run_eagerly
 
@@ -38,15 +37,9 @@ def wrong(model, tmp_path):
 
 
 @pytest.fixture
-def slimfix(capfd):
+def slimfix(slimfix):
     """Runs `slimfix verify`; gives its exit code, its output and its error output."""
-
-    def run(*arguments):
-        code = main(["verify", *arguments])
-        out, err = capfd.readouterr()
-        return code, out, err
-
-    return run
+    return lambda *arguments: slimfix("verify", *arguments)
 
 
 def levels(out):

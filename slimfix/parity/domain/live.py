@@ -7,9 +7,9 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 
 from slimfix.errors import ParityError, explain, reason
-from slimfix.parity.copies import is_stock
 from slimfix.parity.dataflow import Dataflow
 from slimfix.parity.functional import pack_inputs
+from slimfix.parity.keras_code import are_all_keras
 
 
 class LiveModel:
@@ -24,7 +24,7 @@ class LiveModel:
         # One trace for all shapes.
         compiled = tf.function(self._call, input_signature=signature).get_concrete_function()
         self._ways = {"called": self._call, "compiled": compiled}
-        if all(map(is_stock, flow.operations.values())):
+        if are_all_keras(flow.operations.values()):
             del self._ways["called"]
 
     def _call(self, *values: Any) -> list[Any]:

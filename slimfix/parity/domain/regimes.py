@@ -9,8 +9,8 @@ from typing import Callable, Sequence
 import numpy as np
 
 from slimfix.graphdef.view import GraphView
-from slimfix.reference.asserted import Bounds, find_bounds
-from slimfix.reference.inputs import InputSpec, count_ids, id_range, within
+from slimfix.reference.asserted import find_bounds
+from slimfix.reference.inputs import InputSpec, whole_numbers, within
 
 _Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -54,13 +54,13 @@ def draw_regimes(
       regimes: see above.
       view: the graph: tells which ids there are, and what its asserts allow.
     """
-    dtype, bounds = np.dtype(spec.dtype), find_bounds(view, spec.tensor)
+    dtype = np.dtype(spec.dtype)
     turns = [regimes[sample % len(regimes)] for sample in range(shape[0])]
     size = tuple(shape[1:])
     if np.issubdtype(dtype, np.floating):
         drawn = np.stack([regime.floats(generator, size) for regime in turns])
-        return within(generator, drawn.astype(dtype), bounds)
-    low, high = _whole_numbers(spec, dtype, bounds, view)
+        return within(generator, drawn.astype(dtype), find_bounds(view, spec.tensor))
+    low, high = whole_numbers(spec, view)
     samples = [
         np.full(size, (low, high - 1)[regime.end])
         if regime.end is not None
@@ -68,16 +68,6 @@ def draw_regimes(
         for regime in turns
     ]
     return np.stack(samples).astype(dtype)
-
-
-def _whole_numbers(
-    spec: InputSpec, dtype: np.dtype, bounds: Bounds, view: GraphView
-) -> tuple[int, int]:
-    """Returns the lowest number to draw, and the one after the highest."""
-    if dtype == np.bool_:
-        return 0, 2
-    count = 256 if dtype == np.uint8 else count_ids(view, spec.tensor)
-    return id_range(count, dtype, bounds)
 
 
 def describe_values(values: np.ndarray) -> str:

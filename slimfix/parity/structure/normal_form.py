@@ -11,8 +11,11 @@ import sys
 from typing import Any, Mapping, Sequence
 
 from slimfix.parity.dataflow import Call, Dataflow
+from slimfix.parity.keras_code import comes_from
 from slimfix.parity.structure.rules import OF_LAYERS, OF_OPERATIONS, as_it_is
 from slimfix.parity.structure.steps import NormalForm, Value, Writer
+
+_KNOWN = ("keras", "slimfix")
 
 
 def normal_form(flow: Dataflow, variables: Mapping[int, str]) -> NormalForm:
@@ -60,15 +63,12 @@ def _is_known(operation: Any) -> bool:
     """Tells whether the class is Keras's or ours, by itself and not by its name, and as it is."""
     kind = type(operation)
     module = sys.modules.get(kind.__module__)
-    ours = kind.__module__.partition(".")[0] in ("keras", "slimfix")
-    is_there = ours and getattr(module, kind.__name__, None) is kind
+    is_there = comes_from(kind, *_KNOWN) and getattr(module, kind.__name__, None) is kind
     # Keras itself puts its own `build` on each layer.
     replaced = [
         name
         for name, own in vars(operation).items()
-        if callable(own)
-        and callable(getattr(kind, name, None))
-        and not str(getattr(own, "__module__", "")).startswith(("keras.", "slimfix."))
+        if callable(own) and callable(getattr(kind, name, None)) and not comes_from(own, *_KNOWN)
     ]
     return is_there and not replaced
 

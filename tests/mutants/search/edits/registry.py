@@ -96,10 +96,7 @@ EDITS: dict[str, Edit] = {}
 
 def edit(make: Make) -> Make:
     """Registers an edit."""
-    name = make.__name__
-    if name in EDITS:
-        raise ValueError(f"edit '{name}' is registered already")
-    EDITS[name] = Edit(name, make.__module__.rpartition(".")[2], make)
+    register_all(make.__module__.rpartition(".")[2], {make.__name__: make})
     return make
 
 

@@ -17,20 +17,17 @@ def _reading(node: Node, old: str, new: str) -> Node:
 
 @edit
 def read_another_tensor(scene: Scene) -> Change:
-    """One input of one node is another tensor of the same shape, made before."""
-    sketch = scene.sketch
-    node = scene.node()
-    old = scene.one_of(node.inputs)
-    fitting = [t for t in sketch.made_before(node) if t != old and sketch.alike(t, old)]
-    new = scene.one_of(fitting)
-    text = f"'{node.name}' reads '{new}' and not '{old}'"
-    return Change(sketch.replaced(node, _reading(node, old, new)), text, _READS)
+    return _rewired(scene, scene.node())
 
 
 @edit
 def shortcut_reads_another_tensor(scene: Scene) -> Change:
+    return _rewired(scene, scene.one_of([n for n in scene.sketch.nodes if len(n.inputs) == 2]))
+
+
+def _rewired(scene: Scene, node: Node) -> Change:
+    """One input of a node is another tensor of the same shape, made before."""
     sketch = scene.sketch
-    node = scene.one_of([n for n in sketch.nodes if len(n.inputs) == 2])
     old = scene.one_of(node.inputs)
     fitting = [t for t in sketch.made_before(node) if t != old and sketch.alike(t, old)]
     new = scene.one_of(fitting)
